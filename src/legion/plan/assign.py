@@ -1,0 +1,80 @@
+"""From an FLC and shares to a scheme: the one constructor that all policies use."""
+
+from collections.abc import Mapping, Sequence
+
+from legion.geometry.box import Box
+from legion.geometry.demand import Demand
+from legion.geometry.shares import split_extent
+from legion.geometry.splitting import split_axis
+from legion.model.model import Model
+from legion.plan.scheme import CONTROLLER, Group, Scheme
+
+Shares = Mapping[str, float]
+"""Device name to the fraction of each layer's output that it computes; the order is that of the tiles."""
+
+
+def assign(
+    model: Model, demand: Demand, flc: Sequence[Sequence[int]], shares: Shares, *, via_controller: bool, policy: str
+) -> Scheme:
+    """Give each device its share of every tensor that leaves a group; demand says the rest.
+
+    `flc` partitions the layers into groups of ascending indices. Tensors change hands by way of the
+    controller, or directly from owner to reader. A layer that cannot be split goes whole to the
+    device with the largest share.
+    """
+    exported = exported_tensors(model, flc)
+    owners: dict[str, Mapping[str, tuple[Box, ...]]] = {}
+    groups: list[Group] = []
+    for layers, tensors in zip(flc, exported, strict=True):
+        wanted: dict[str, dict[str, Box]] = {}
+        for layer in layers:
+            for tensor in model.layers[layer].outputs:
+                if tensor not in tensors:
+                    continue
+                boxes = share_boxes(model, demand, layer, tensor, shares)
+                owners[tensor] = {device: (box,) for device, box in boxes.items()}
+                for device, box in boxes.items():
+                    wanted.setdefault(device, {})[tensor] = box
+        runs = {device: (wanted[device],) for device in shares if device in wanted}
+        groups.append(Group(layers=tuple(layers), runs=runs))
+    return Scheme(
+        policy=policy,
+        model_digest=model.digest,
+        devices=tuple(shares),
+        groups=tuple(groups),
+        owners=owners,
+        via=dict.fromkeys(owners, CONTROLLER) if via_controller else {},
+    )
+
+
+def share_boxes(model: Model, demand: Demand, layer: int, tensor: str, shares: Shares) -> dict[str, Box]:
+    """The box of `tensor`, an output of `layer`, that each device owns; devices without one are left out."""
+    whole = Box.whole(model.tensors[tensor].shape)
+    axis = split_axis(demand, layer)
+    if axis is None:
+        return {max(shares, key=lambda device: shares[device]): whole}
+    intervals = split_extent(whole.shape[axis], tuple(shares.values()))
+    return {
+        device: whole.replace(axis, (low, high))
+        for device, (low, high) in zip(shares, intervals, strict=True)
+        if low < high
+    }
+
+
+def exported_tensors(model: Model, flc: Sequence[Sequence[int]]) -> tuple[frozenset[str], ...]:
+    """For each group, the tensors that another group or the caller reads."""
+    group_of = {layer: index for index, layers in enumerate(flc) for layer in layers}
+    readers: dict[str, set[int]] = {}
+    for layer, group in group_of.items():
+        for tensor in model.layers[layer].inputs:
+            readers.setdefault(tensor, set()).add(group)
+    outputs = {port.name for port in model.outputs}
+    return tuple(
+        frozenset(
+            tensor
+            for layer in layers
+            for tensor in model.layers[layer].outputs
+            if tensor in outputs or readers.get(tensor, set()) - {index}
+        )
+        for index, layers in enumerate(flc)
+    )

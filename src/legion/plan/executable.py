@@ -1,0 +1,38 @@
+"""Programs with everything that a node needs to run them: local graphs and input buffers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from legion.geometry.box import Box
+from legion.geometry.local_graph import InputBuffer, LocalGraph
+from legion.model.model import Array
+from legion.plan.program import Program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStep:
+    """What the k-th Run of a program executes: a graph (by index), its inputs, and its outputs.
+
+    `buffers` stand in the order of the graph's inputs, `outputs` in that of its outputs.
+    """
+
+    graph: int
+    buffers: tuple[InputBuffer, ...]
+    outputs: tuple[tuple[str, Box], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlan:
+    """One node's part of a plan: self-contained, ready for the wire."""
+
+    program: Program
+    graphs: tuple[LocalGraph, ...]
+    steps: tuple[RunStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutablePlan:
+    """All nodes' parts, the controller's among them, and the constants' bytes by digest."""
+
+    nodes: Mapping[str, NodePlan]
+    constants: Mapping[str, Array]

@@ -1,0 +1,42 @@
+"""How much memory a plan needs on each node, and whether it fits."""
+
+from collections.abc import Mapping
+from math import prod
+
+import numpy as np
+
+from legion.errors import InfeasibleError
+from legion.model.model import Model
+from legion.plan.executable import ExecutablePlan, NodePlan
+
+_WEIGHT_COPIES = 2
+"""A session keeps a reordered copy beside the mapped file."""
+
+
+def required_bytes(model: Model, plan: NodePlan) -> int:
+    """Weights in both their copies, and the inputs and outputs of all runs held at once (an upper bound)."""
+    weights = {
+        (constant.digest, constant.name): prod(constant.shape) * np.dtype(constant.dtype).itemsize
+        for graph in plan.graphs
+        for constant in graph.constants
+    }
+    activations = 0
+    for step in plan.steps:
+        for buffer in step.buffers:
+            activations += prod(buffer.shape) * np.dtype(model.tensors[buffer.tensor].dtype).itemsize
+        for tensor, box in step.outputs:
+            activations += box.volume * np.dtype(model.tensors[tensor].dtype).itemsize
+    return _WEIGHT_COPIES * sum(weights.values()) + activations
+
+
+def check_memory(model: Model, plan: ExecutablePlan, memory_bytes: Mapping[str, int]) -> None:
+    """Raise InfeasibleError, with the numbers, if a device's part does not fit into its memory."""
+    for name, node in plan.nodes.items():
+        if name not in memory_bytes:
+            continue
+        needed = required_bytes(model, node)
+        if needed > memory_bytes[name]:
+            raise InfeasibleError(
+                f"device {name} needs {needed / 1e6:.0f} MB for its part of the plan, has {memory_bytes[name] / 1e6:.0f} MB; "
+                "give it a smaller share, or leave it out"
+            )

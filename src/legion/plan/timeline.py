@@ -1,0 +1,32 @@
+"""When each instruction started and ended, predicted or measured: one type for both."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One instruction of one node's program in one frame.
+
+    Seconds count from the moment at which the controller began the frame. A Receive spans the wait
+    (from reaching it to the arrival, zero if it was there already), a Run includes assembling its
+    inputs, a Send lasts from entering the port to its release.
+    """
+
+    node: str
+    instruction: int
+    kind: Literal["receive", "run", "send"]
+    label: str
+    group: int | None
+    size_bytes: int
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """All events of one frame, by node and instruction; `latency_s` ends with the last output."""
+
+    source: Literal["predicted", "measured"]
+    latency_s: float
+    events: tuple[Event, ...]

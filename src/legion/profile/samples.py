@@ -1,0 +1,67 @@
+"""What was measured: every sample kept, with device, versions and time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from legion.cluster.device import DeviceInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurementPolicy:
+    """How a figure is taken: unmeasured warm-ups, then `rounds` rounds, each over all probes, shuffled.
+
+    A reference kernel runs before and after each sample; see `LayerSample.normalised_s`.
+    """
+
+    warmups: int = 1
+    rounds: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSample:
+    """One layer at one extent of its split axis, in seconds, one entry per round in each field.
+
+    `key` is the layer's signature: operators, attributes and shapes; identical layers share it.
+    `extent` is the length of the output on the split axis that was computed.
+    """
+
+    key: str
+    extent: int
+    seconds: tuple[float, ...]
+    reference_before_s: tuple[float, ...]
+    reference_after_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSample:
+    """One message size in one direction between the controller and a device.
+
+    "set" is controller to device, "get" device to controller; `seconds` has one entry per round,
+    from the first byte handed over to the last one there, control overhead taken off.
+    """
+
+    direction: Literal["set", "get"]
+    size_bytes: int
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceProfile:
+    """One device's samples. `round_trip_s` is the least seen; copying is memory to memory on it."""
+
+    device: DeviceInfo
+    measured_at: str
+    policy: MeasurementPolicy
+    layers: tuple[LayerSample, ...]
+    links: tuple[LinkSample, ...]
+    round_trip_s: float
+    copy_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Device profiles by device name."""
+
+    devices: Mapping[str, DeviceProfile]

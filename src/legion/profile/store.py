@@ -1,0 +1,87 @@
+"""Profiles in files, and what one still lacks for a model."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+
+import msgspec
+
+from legion.errors import InputError
+from legion.profile.probes import LayerProbe
+from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, Profile
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ProfileFile:
+    format_version: int
+    profile: Profile
+
+
+def write_profile(profile: Profile, path: str | Path) -> None:
+    """Write all samples as JSON. Raises InputError where the file can't be written."""
+    content = msgspec.json.encode(_ProfileFile(format_version=FORMAT_VERSION, profile=profile))
+    try:
+        Path(path).write_bytes(msgspec.json.format(content, indent=1))
+    except OSError as error:
+        raise InputError(f"The profile can't be written to {path}: {error.strerror}.") from error
+
+
+def read_profile(path: str | Path) -> Profile:
+    """Read what `write_profile` wrote.
+
+    Raises InputError for a file that is missing, is no profile, is of another version, or holds impossible values.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"The profile {path} can't be read: {error.strerror}.") from error
+    again = "Measure again with `legion profile`."
+    try:
+        header = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+        version = msgspec.json.decode(header.get("format_version", b"0"), type=int)
+        if version != FORMAT_VERSION:
+            raise InputError(f"{path} has profile format {version}, this Legion reads {FORMAT_VERSION}. {again}")
+        profile = msgspec.json.decode(content, type=_ProfileFile).profile
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path} is not a profile: {error}. {again}") from error
+    for name, device in profile.devices.items():
+        if not _is_sound(device):
+            raise InputError(f"{path} holds impossible measurements of device {name}. {again}")
+    return profile
+
+
+def merged(older: DeviceProfile, newer: DeviceProfile) -> DeviceProfile:
+    """Both measurements of one device as one: where both measured the same thing, the newer counts."""
+    layers = {(sample.key, sample.extent): sample for sample in (*older.layers, *newer.layers)}
+    links = {(sample.direction, sample.size_bytes): sample for sample in (*older.links, *newer.links)}
+    return replace(newer, layers=tuple(layers.values()), links=tuple(links.values()))
+
+
+def missing_probes(profile: DeviceProfile | None, probes: Iterable[LayerProbe]) -> tuple[LayerProbe, ...]:
+    """The probes that the device has not been measured with yet."""
+    measured = {(sample.key, sample.extent) for sample in profile.layers} if profile else set[tuple[str, int]]()
+    return tuple(probe for probe in probes if (probe.key, probe.extent) not in measured)
+
+
+def _is_sound(device: DeviceProfile) -> bool:
+    return (
+        _all_positive((device.round_trip_s, device.copy_bytes_per_s))
+        and all(_is_sound_layer(sample) for sample in device.layers)
+        and all(_is_sound_link(sample) for sample in device.links)
+    )
+
+
+def _is_sound_layer(sample: LayerSample) -> bool:
+    rounds = (sample.seconds, sample.reference_before_s, sample.reference_after_s)
+    return sample.extent > 0 and len({len(values) for values in rounds}) == 1 and all(map(_all_positive, rounds))
+
+
+def _is_sound_link(sample: LinkSample) -> bool:
+    return sample.size_bytes >= 0 and len(sample.seconds) > 0 and all(value >= 0 for value in sample.seconds)
+
+
+def _all_positive(values: Sequence[float]) -> bool:
+    return len(values) > 0 and all(isfinite(value) and value > 0 for value in values)
