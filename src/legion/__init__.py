@@ -1,0 +1,1 @@
+"""Legion: one neural network, several unequal devices, one exact answer, sooner."""

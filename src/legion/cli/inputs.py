@@ -1,0 +1,89 @@
+"""What `legion run` feeds: images, .npy and .npz files, or seeded numbers."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from legion.errors import InputError
+from legion.model.model import Array, Model, Port
+from legion.session.feeds import sample_feeds
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+class Normalization(StrEnum):
+    """What becomes of an image's bytes: by ImageNet's mean and deviation, to 0..1, or nothing (0..255)."""
+
+    IMAGENET = "imagenet"
+    UNIT = "unit"
+    BYTES = "bytes"
+
+
+def read_feeds(model: Model, files: Iterable[str], normalization: Normalization) -> dict[str, Array]:
+    """The feeds that the files hold; each is PATH, or NAME=PATH where the model has several inputs.
+
+    An .npz holds arrays by input name. An image becomes (1, 3, rows, columns) of the input's size.
+    Without any file, seeded standard normal numbers are fed. Raises InputError for what cannot be read.
+    """
+    feeds: dict[str, Array] = {}
+    for text in files:
+        name, separator, path = text.partition("=")
+        if not separator:
+            name, path = "", text
+        feeds |= _feeds_of(model, name, Path(path), normalization)
+    return feeds or _declared(model, sample_feeds(model))
+
+
+def image_feed(path: Path, port: Port, normalization: Normalization) -> Array:
+    """An image resized (bilinear, not cropped) to the port's rows and columns, channels first, normalised.
+
+    Raises InputError if the file is no image, or the port takes none.
+    """
+    shape = port.type.shape
+    if len(shape) != 4 or shape[:2] != (1, 3):
+        raise InputError(f"input {port.name!r} of shape {list(shape)} takes no image; feed an .npy file instead")
+    try:
+        with Image.open(path) as image:
+            resized = image.convert("RGB").resize((shape[3], shape[2]), Image.Resampling.BILINEAR)
+    except UnidentifiedImageError as exc:
+        raise InputError(f"{path} is not an image that can be read; images, .npy and .npz files can be fed") from exc
+    except OSError as exc:
+        raise InputError(f"{path} cannot be read: {exc.strerror or exc}") from exc
+    pixels = np.asarray(resized, np.float32).transpose(2, 0, 1)
+    if normalization is not Normalization.BYTES:
+        pixels = pixels / 255
+    if normalization is Normalization.IMAGENET:
+        mean, deviation = (np.array(values, np.float32)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+        pixels = (pixels - mean) / deviation
+    return np.ascontiguousarray(pixels[None]).astype(port.type.dtype)
+
+
+def _feeds_of(model: Model, name: str, path: Path, normalization: Normalization) -> Mapping[str, Array]:
+    if path.suffix not in {".npy", ".npz"}:
+        port = _port(model, name, path)
+        return {port.name: image_feed(path, port, normalization)}
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{path} cannot be read as a NumPy file: {exc}") from exc
+    if isinstance(loaded, np.ndarray):
+        return {_port(model, name, path).name: loaded}
+    with loaded:
+        return {key: loaded[key] for key in loaded.files}
+
+
+def _port(model: Model, name: str, path: Path) -> Port:
+    ports = {port.name: port for port in model.inputs}
+    if name in ports:
+        return ports[name]
+    if not name and len(ports) == 1:
+        return model.inputs[0]
+    raise InputError(f"which input is {path} for? Write NAME={path}; the model's inputs are {list(ports)}")
+
+
+def _declared(model: Model, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    return {port.name: feeds[port.name].astype(port.type.dtype) for port in model.inputs}

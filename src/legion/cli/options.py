@@ -1,0 +1,42 @@
+"""The options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from legion.errors import InputError
+from legion.model.model import Model
+from legion.model.onnx_import import load_model
+from legion.session.cluster import Cluster, connect, local_cluster
+
+ModelFile = Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)]
+ClusterFile = Annotated[Path | None, typer.Option("-c", "--cluster", help="Use the devices of this cluster file.")]
+Local = Annotated[int | None, typer.Option("--local", min=1, help="Use so many workers on this machine.")]
+ProfileFile = Annotated[Path | None, typer.Option("--profile", help="Use the samples of this profile.")]
+PolicyName = Annotated[str, typer.Option("--policy", help="legion, modnn or coedge.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="The extent of a symbolic batch axis.")]
+Sizes = Annotated[
+    list[str] | None, typer.Option("--size", help="The extent of another symbolic axis, as NAME=EXTENT.")
+]
+Trials = Annotated[bool, typer.Option("--trials/--no-trials", help="Let the policy try candidates on the devices.")]
+
+
+def open_cluster(cluster: Path | None, local: int | None) -> Cluster:
+    """The devices that the options choose. Raises InputError unless exactly one of them is given."""
+    if (cluster is None) == (local is None):
+        raise InputError("choose the devices: either -c CLUSTER_FILE or --local COUNT")
+    return connect(cluster) if cluster is not None else local_cluster(local or 1)
+
+
+def read_model(path: Path, batch: int, sizes: list[str] | None) -> Model:
+    """The model of the options. Raises InputError if it cannot be imported."""
+    return load_model(path, batch=batch, sizes=dict(_size(text) for text in sizes or ()))
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, separator, extent = text.partition("=")
+    if not (name and separator and extent.isdigit() and int(extent) > 0):
+        raise InputError(f"--size {text}: write NAME=EXTENT, such as height=224")
+    return name, int(extent)

@@ -1,0 +1,96 @@
+"""`legion plan` and `legion simulate`: choose a scheme, and predict its timeline."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from legion.cli.console import errors, output, print_json, progress_bar
+from legion.cli.options import (
+    Batch,
+    ClusterFile,
+    Json,
+    Local,
+    ModelFile,
+    PolicyName,
+    ProfileFile,
+    Sizes,
+    Trials,
+    open_cluster,
+    read_model,
+)
+from legion.profile.store import read_profile
+from legion.report.summaries import choice_summary, matrices_summary
+from legion.report.tables import matrix_table, plan_tables, wild_card_line
+from legion.report.timeline_text import LEGEND, timeline_lines
+from legion.session.inference_session import InferenceSession
+from legion.session.stages import Planning, profile_devices
+
+MatrixNames = Annotated[
+    list[str] | None, typer.Option("--matrix", help="Show a matrix: S, E, R, A or T; may be given more than once.")
+]
+
+
+def plan(
+    model: ModelFile,
+    cluster: ClusterFile = None,
+    local: Local = None,
+    known: ProfileFile = None,
+    policy: PolicyName = "legion",
+    trials: Trials = True,
+    matrix: MatrixNames = None,
+    batch: Batch = 1,
+    size: Sizes = None,
+    json: Json = False,
+) -> None:
+    """Choose a scheme: the groups, the shares, what each group is predicted to take, and the wild card's decision.
+
+    With --profile alone no device is needed, and prediction alone decides.
+    """
+    network = read_model(model, batch, size)
+    profile = read_profile(known) if known else None
+    if profile is not None and cluster is None and local is None:
+        choice = Planning(network, profile).choose(policy)
+    else:
+        with open_cluster(cluster, local) as devices, progress_bar() as progress:
+            session = InferenceSession(
+                network, cluster=devices, policy=policy, profile=profile, trials=trials, progress=progress
+            )
+            choice = session.choice
+    if json:
+        summary = choice_summary(network, choice)
+        print_json(summary | matrices_summary(choice, matrix or ()))
+        return
+    for table in plan_tables(network, choice):
+        output.print(table)
+    output.print(wild_card_line(choice))
+    for name in matrix or ():
+        for table in matrix_table(network, choice, name):
+            output.print(table)
+
+
+def simulate(
+    model: ModelFile,
+    cluster: ClusterFile = None,
+    local: Local = None,
+    known: ProfileFile = None,
+    policy: PolicyName = "legion",
+    batch: Batch = 1,
+    size: Sizes = None,
+    json: Json = False,
+) -> None:
+    """Predict the timeline of one frame; with --profile alone no device is needed."""
+    network = read_model(model, batch, size)
+    profile = read_profile(known) if known else None
+    if profile is None or cluster is not None or local is not None:
+        with open_cluster(cluster, local) as devices, progress_bar() as progress:
+            profile = profile_devices(network, devices, known=profile, progress=progress)
+    planning = Planning(network, profile)
+    timeline = planning.predict(planning.programs(planning.choose(policy).scheme))
+    if json:
+        print_json(asdict(timeline))
+        return
+    output.print(f"predicted latency {timeline.latency_s * 1e3:.1f} ms")
+    for line in timeline_lines(timeline):
+        output.print(line, highlight=False, markup=False)
+    errors.print(LEGEND, highlight=False)

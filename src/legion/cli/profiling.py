@@ -1,0 +1,40 @@
+"""`legion profile`: measure the single layers of a model on every device."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from legion.cli.console import errors, output, print_json, progress_bar
+from legion.cli.options import Batch, ClusterFile, Json, Local, ModelFile, ProfileFile, Sizes, open_cluster, read_model
+from legion.profile.samples import MeasurementPolicy
+from legion.profile.store import read_profile, write_profile
+from legion.report.tables import profile_table
+from legion.session.stages import Planning, profile_devices
+
+
+def profile(
+    model: ModelFile,
+    cluster: ClusterFile = None,
+    local: Local = None,
+    known: ProfileFile = None,
+    save: Annotated[Path | None, typer.Option("-o", "--output", help="Write all samples to this file.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Samples per layer and extent.")] = 5,
+    batch: Batch = 1,
+    size: Sizes = None,
+    json: Json = False,
+) -> None:
+    """Measure the model's single layers and the links; identical layers once, what --profile holds not again."""
+    network = read_model(model, batch, size)
+    before = read_profile(known) if known else None
+    with open_cluster(cluster, local) as devices, progress_bar() as progress:
+        measured = profile_devices(
+            network, devices, known=before, policy=MeasurementPolicy(rounds=rounds), progress=progress
+        )
+    if save:
+        write_profile(measured, save)
+        errors.print(f"wrote {save}")
+    if json:
+        print_json(measured)
+    else:
+        output.print(profile_table(Planning(network, measured).costs, measured))

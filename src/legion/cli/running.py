@@ -1,0 +1,124 @@
+"""`legion run`: run a model on the devices, measured beside predicted."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from legion.cli.console import errors, output, print_json, progress_bar
+from legion.cli.inputs import Normalization, read_feeds
+from legion.cli.options import (
+    Batch,
+    ClusterFile,
+    Json,
+    Local,
+    ModelFile,
+    PolicyName,
+    ProfileFile,
+    Sizes,
+    Trials,
+    open_cluster,
+    read_model,
+)
+from legion.errors import InputError
+from legion.model.model import Array
+from legion.plan.timeline import Timeline
+from legion.profile.store import read_profile
+from legion.report.summaries import choice_summary, run_summary
+from legion.report.tables import timeline_table, wild_card_line
+from legion.report.timeline_text import LEGEND, timeline_lines
+from legion.session.compare import Comparison, compare_with_whole
+from legion.session.inference_session import InferenceSession
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(help="Images, .npy or .npz files, each as PATH or NAME=PATH; seeded numbers if there is none."),
+]
+
+
+def run(
+    model: ModelFile,
+    inputs: Inputs = None,
+    cluster: ClusterFile = None,
+    local: Local = None,
+    known: ProfileFile = None,
+    policy: PolicyName = "legion",
+    trials: Trials = True,
+    normalize: Annotated[
+        Normalization, typer.Option(help="Images are resized to the input's size, then normalised so.")
+    ] = Normalization.IMAGENET,
+    repeat: Annotated[int, typer.Option(min=1, help="Run so many frames.")] = 1,
+    compare: Annotated[bool, typer.Option("--compare", help="Compare with ONNX Runtime on the whole model.")] = False,
+    save: Annotated[Path | None, typer.Option("-o", "--output", help="Write the outputs to this .npz file.")] = None,
+    batch: Batch = 1,
+    size: Sizes = None,
+    json: Json = False,
+) -> None:
+    """Run a model on the devices, and show what was measured beside what was predicted."""
+    network = read_model(model, batch, size)
+    feeds = read_feeds(network, inputs or (), normalize)
+    profile = read_profile(known) if known else None
+    with open_cluster(cluster, local) as devices:
+        with progress_bar() as progress:
+            session = InferenceSession(
+                network, cluster=devices, policy=policy, profile=profile, trials=trials, progress=progress
+            )
+            outputs, timelines = run_frames(session, feeds, repeat)
+    comparison = compare_with_whole(model, feeds, outputs) if compare else None
+    if save:
+        _write_outputs(save, outputs)
+    if json:
+        summary = choice_summary(network, session.choice) | run_summary(session.choice, session.predicted, timelines)
+        print_json(summary | {"comparison": comparison})
+    else:
+        _show(session, timelines, comparison)
+
+
+def run_frames(
+    session: InferenceSession, feeds: Mapping[str, Array], repeat: int
+) -> tuple[dict[str, Array], list[Timeline]]:
+    """The outputs of the last of several frames, by name, and every frame's timeline."""
+    names = [port.name for port in session.get_outputs()]
+    timelines: list[Timeline] = []
+    outputs: list[Array] = []
+    for _ in range(repeat):
+        outputs = session.run(None, feeds)
+        timelines.append(session.measured)
+    return dict(zip(names, outputs, strict=True)), timelines
+
+
+def comparison_line(comparison: Comparison) -> str:
+    """The difference from ONNX Runtime on the whole model, in words."""
+    if comparison.max_absolute == 0:
+        return "outputs equal ONNX Runtime's on the whole model bit for bit"
+    return (
+        f"largest difference from ONNX Runtime on the whole model: {comparison.max_absolute:.3g}, "
+        f"{comparison.max_relative:.3g} of the largest value"
+    )
+
+
+def _show(session: InferenceSession, timelines: Sequence[Timeline], comparison: Comparison | None) -> None:
+    output.print(wild_card_line(session.choice))
+    output.print(timeline_table(session.predicted, timelines[-1], session.model, session.choice))
+    if len(timelines) > 1:
+        latencies_ms = [timeline.latency_s * 1e3 for timeline in timelines]
+        output.print(
+            f"{len(timelines)} frames: median {median(latencies_ms):.2f} ms, "
+            f"from {min(latencies_ms):.2f} to {max(latencies_ms):.2f} ms"
+        )
+    for line in timeline_lines(timelines[-1]):
+        output.print(line, highlight=False, markup=False)
+    errors.print(LEGEND, highlight=False)
+    if comparison is not None:
+        output.print(comparison_line(comparison))
+
+
+def _write_outputs(path: Path, outputs: Mapping[str, Array]) -> None:
+    try:
+        with path.open("wb") as file:
+            np.savez(file, allow_pickle=False, **outputs)
+    except OSError as exc:
+        raise InputError(f"the outputs cannot be written to {path}: {exc.strerror}") from exc

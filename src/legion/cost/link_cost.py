@@ -1,0 +1,76 @@
+"""What a message costs on the wire: latency plus bytes over bandwidth, by ports that carry one message at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+import numpy as np
+
+from legion.errors import InputError
+from legion.profile.samples import DeviceProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One direction: a message of n bytes takes `latency_s + n * seconds_per_byte`; only the latter fills the port."""
+
+    latency_s: float
+    seconds_per_byte: float
+
+    def seconds(self, size_bytes: int) -> float:
+        return self.latency_s + size_bytes * self.seconds_per_byte
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """A node's two independent ports, as seen from the other end: `inward` for Set, `outward` for Get."""
+
+    inward: Link
+    outward: Link
+
+
+def fit_link(sizes_bytes: Sequence[int], seconds: Sequence[float]) -> Link:
+    """Least squares of the relative error, with neither coefficient below zero.
+
+    Relative, since messages span four orders of magnitude and the small ones carry the latency.
+    """
+    sizes, times = np.asarray(sizes_bytes, dtype=np.float64), np.asarray(seconds, dtype=np.float64)
+    weights = 1.0 / np.maximum(times, 1e-9)
+    columns = np.stack([weights, sizes * weights], axis=1)
+    target = times * weights
+    candidates = [_solve(columns, target, chosen) for chosen in ((0, 1), (0,), (1,))]
+    feasible = [candidate for candidate in candidates if (candidate >= 0).all()]
+    latency_s, seconds_per_byte = min(feasible, key=lambda c: float(np.sum((columns @ c - target) ** 2)))
+    return Link(latency_s=float(latency_s), seconds_per_byte=float(seconds_per_byte))
+
+
+def fit_ports(profile: DeviceProfile) -> Ports:
+    """Both directions of one device. Raises InputError where one was not measured."""
+    return Ports(inward=_fit_direction(profile, "set"), outward=_fit_direction(profile, "get"))
+
+
+def between(sender: Ports, receiver: Ports) -> Link:
+    """Device to device: the slower of the two ports, and the mean of the two latencies."""
+    return Link(
+        latency_s=(sender.outward.latency_s + receiver.inward.latency_s) / 2,
+        seconds_per_byte=max(sender.outward.seconds_per_byte, receiver.inward.seconds_per_byte),
+    )
+
+
+def _fit_direction(profile: DeviceProfile, direction: Literal["set", "get"]) -> Link:
+    points = [(sample.size_bytes, median(sample.seconds)) for sample in profile.links if sample.direction == direction]
+    if not points:
+        raise InputError(f'Device {profile.device.name} has no "{direction}" link samples: run `legion profile` again.')
+    return fit_link([size for size, _ in points], [seconds for _, seconds in points])
+
+
+def _solve(
+    columns: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    target: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    chosen: tuple[int, ...],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Least squares on the chosen columns alone, zero for the rest."""
+    solution = np.zeros(columns.shape[1])
+    solution[list(chosen)] = np.linalg.lstsq(columns[:, list(chosen)], target)[0]
+    return solution

@@ -1,0 +1,86 @@
+"""Which input boxes an output box needs: of an operator, and of a layer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from legion.geometry.box import Box
+from legion.geometry.operators.rule import Demanded, Rule
+from legion.geometry.operators.table import bind
+from legion.geometry.site import site_of
+from legion.model.model import Model, Operator
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An operator of a layer: its rule, what it yields, and the activations that it reads by position."""
+
+    rule: Rule
+    outputs: tuple[str, ...]
+    activations: tuple[tuple[int, str], ...]
+
+
+class Demand:
+    """The demand of a model's operators and layers. Rules are bound once, answers for layers are kept."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._rules: dict[str, Rule] = {}
+        self._steps: dict[int, tuple[_Step, ...]] = {}
+        self._answers: dict[tuple[int, tuple[Box | None, ...]], Mapping[str, Box]] = {}
+
+    def rule(self, operator: Operator) -> Rule:
+        """The rule of one of the model's operators."""
+        rule = self._rules.get(operator.name)
+        if rule is None:
+            rule = self._rules[operator.name] = bind(site_of(self.model, operator))
+        return rule
+
+    def layer(self, layer_index: int, boxes: Mapping[str, Box]) -> Mapping[str, Box]:
+        """The boxes that a layer needs of the activations it reads, to yield these boxes of its outputs.
+
+        An activation of which nothing is needed is not in the answer. Do not change the answer: it is kept.
+        """
+        key = (layer_index, tuple(boxes.get(name) for name in self.model.layers[layer_index].outputs))
+        answer = self._answers.get(key)
+        if answer is None:
+            wanted = self.within(layer_index, boxes)
+            inputs = self.model.layers[layer_index].inputs
+            answer = self._answers[key] = {name: wanted[name] for name in inputs if name in wanted}
+        return answer
+
+    def within(self, layer_index: int, boxes: Mapping[str, Box]) -> dict[str, Box]:
+        """As `layer`, but with the boxes of the tensors inside the layer and of its outputs too."""
+        wanted = dict(boxes)
+        for step in reversed(self._steps_of(layer_index)):
+            box = next((wanted[name] for name in step.outputs if name in wanted), None)
+            if box is None:
+                continue
+            demanded = step.rule.demand(box)
+            for position, name in step.activations:
+                need = demanded[position]
+                if need is not None:
+                    known = wanted.get(name)
+                    wanted[name] = need if known is None or known == need else known.hull(need)
+        return wanted
+
+    def _steps_of(self, layer_index: int) -> tuple[_Step, ...]:
+        steps = self._steps.get(layer_index)
+        if steps is None:
+            steps = self._steps[layer_index] = tuple(
+                _Step(
+                    rule=self.rule(operator),
+                    outputs=operator.outputs,
+                    activations=tuple(
+                        (position, name)
+                        for position, name in enumerate(operator.inputs)
+                        if name and name not in self.model.constants
+                    ),
+                )
+                for operator in self.model.layers[layer_index].operators
+            )
+        return steps
+
+
+def operator_demand(model: Model, operator: Operator, output_box: Box) -> Demanded:
+    """What an operator needs of each of its inputs, constants included, to yield the output box."""
+    return Demand(model).rule(operator).demand(output_box)

@@ -1,0 +1,115 @@
+"""Sliding windows along one axis: which inputs a run of windows covers, and what lies outside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from legion.geometry.box import Box, Interval
+from legion.geometry.site import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A run of windows on the inputs that exist.
+
+    `missing` is the padding before and after the demanded inputs; `computed` are the windows that
+    fit then, which hold those asked for (and more, where these lie wholly in the padding).
+    """
+
+    missing: Interval
+    computed: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Windows along one axis of `extent` inputs, `before` and `after` of them padded."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+    extent: int
+
+    @property
+    def reach(self) -> int:
+        """From a window's first input to beyond its last one."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    def covered(self, interval: Interval) -> Interval:
+        """The inputs under these windows, those in the padding too."""
+        low, high = interval
+        return low * self.stride - self.before, (high - 1) * self.stride - self.before + self.reach
+
+    def demand(self, interval: Interval) -> Interval:
+        """The inputs under these windows that exist, or the nearest one where there is none."""
+        low, high = self.covered(interval)
+        return min(max(low, 0), self.extent - 1), max(min(high, self.extent), 1)
+
+    def tile(self, interval: Interval) -> Tile:
+        """How to run these windows on what `demand` gives."""
+        low, high = self.demand(interval)
+        covered_low, covered_high = self.covered(interval)
+        sooner = max(0, -(-(covered_low - low) // self.stride))
+        start = covered_low - sooner * self.stride
+        end = max(covered_high, high)
+        count = (end - start - self.reach) // self.stride + 1
+        first = interval[0] - sooner
+        return Tile(missing=(low - start, end - high), computed=(first, first + count))
+
+
+def windows_of(site: Site, kernel: Sequence[int]) -> tuple[Window, ...]:
+    """The windows of a convolution or pool along each spatial axis, `auto_pad` resolved."""
+    rank = len(kernel)
+    strides = site.integers("strides", (1,) * rank)
+    dilations = site.integers("dilations", (1,) * rank)
+    pads = site.integers("pads", (0,) * (2 * rank))
+    auto_pad = site.text("auto_pad", "NOTSET")
+    windows: list[Window] = []
+    for axis, extent in enumerate(site.shape(0)[2:]):
+        reach = dilations[axis] * (kernel[axis] - 1) + 1
+        before, after = pads[axis], pads[axis + rank]
+        if auto_pad == "VALID":
+            before, after = 0, 0
+        elif auto_pad in {"SAME_UPPER", "SAME_LOWER"}:
+            before, after = _same_padding(extent, strides[axis], reach, upper=auto_pad == "SAME_UPPER")
+        windows.append(
+            Window(
+                kernel=kernel[axis],
+                stride=strides[axis],
+                dilation=dilations[axis],
+                before=before,
+                after=after,
+                extent=extent,
+            )
+        )
+    return tuple(windows)
+
+
+def _same_padding(extent: int, stride: int, reach: int, *, upper: bool) -> Interval:
+    total = max(0, (-(-extent // stride) - 1) * stride + reach - extent)
+    return (total // 2, total - total // 2) if upper else (total - total // 2, total // 2)
+
+
+def spatial_demand(windows: Sequence[Window], box: Box) -> tuple[Interval, ...]:
+    """What the windows of an output box demand on the spatial axes."""
+    return tuple(window.demand(interval) for window, interval in zip(windows, box.intervals[2:], strict=True))
+
+
+def spatial_tiles(windows: Sequence[Window], box: Box) -> tuple[Tile, ...]:
+    """How to run the windows of an output box, per spatial axis."""
+    return tuple(window.tile(interval) for window, interval in zip(windows, box.intervals[2:], strict=True))
+
+
+def pads_of(tiles: Sequence[Tile]) -> tuple[int, ...]:
+    """The `pads` attribute: what is missing before on each axis, then after."""
+    return tuple(tile.missing[0] for tile in tiles) + tuple(tile.missing[1] for tile in tiles)
+
+
+def window_attributes(windows: tuple[Window, ...], pads: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The attributes that all window operators share."""
+    return {
+        "kernel_shape": tuple(window.kernel for window in windows),
+        "strides": tuple(window.stride for window in windows),
+        "dilations": tuple(window.dilation for window in windows),
+        "pads": pads,
+    }

@@ -1,0 +1,42 @@
+"""Refuses, by name, what Legion does not run: other domains, randomness, sequences."""
+
+from collections.abc import Iterator
+
+import onnx
+
+from legion.errors import InputError
+
+_OWN_DOMAINS = frozenset({"", "ai.onnx"})
+_RANDOM = frozenset({"Bernoulli", "Multinomial"})
+_RANDOM_PREFIX = "Random"
+
+
+def refuse_unsupported(model: onnx.ModelProto) -> None:
+    """Raise InputError for an operator of another domain, a random one, or one on sequences or optionals."""
+    for node in _nodes(model.graph):
+        described = f"{node.op_type} (operator {node.name or node.output[0]!r})"
+        if node.domain not in _OWN_DOMAINS:
+            raise InputError(
+                f"{described} belongs to the domain {node.domain!r}; export the model with operators of ONNX alone"
+            )
+        if node.op_type in _RANDOM or node.op_type.startswith(_RANDOM_PREFIX) or _is_training(node):
+            raise InputError(f"{described} is random or for training; export the model for inference")
+        if "Sequence" in node.op_type or "Optional" in node.op_type:
+            raise InputError(f"{described} handles sequences or optionals; Legion runs tensors only")
+    for port in [*model.graph.input, *model.graph.output]:
+        if port.type.WhichOneof("value") != "tensor_type":
+            raise InputError(f"{port.name!r} is no tensor; Legion runs models whose inputs and outputs are tensors")
+        if port.type.tensor_type.elem_type == onnx.TensorProto.STRING:
+            raise InputError(f"{port.name!r} holds strings; feed the model with numbers that stand for them")
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _nodes(attribute.g)
+
+
+def _is_training(node: onnx.NodeProto) -> bool:
+    return any(attribute.name == "training_mode" and attribute.i for attribute in node.attribute)

@@ -1,0 +1,103 @@
+"""What a policy is asked, and what it answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from legion.cost.matrices import Matrices
+from legion.cost.model import CostModel
+from legion.cost.shares import performance_shares
+from legion.errors import InputError
+from legion.geometry.demand import Demand
+from legion.model.model import Model
+from legion.plan.assign import Shares
+from legion.plan.scheme import Scheme
+
+Flc = tuple[tuple[int, int], ...]
+"""A fused-layer configuration whose groups are consecutive layers, as half-open ranges."""
+
+Trial = Callable[[Scheme], float]
+"""Runs a scheme on the devices; median seconds of its frames."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A model to place on the devices of a cost model.
+
+    Without `trial` nothing is run, and predictions decide. `shares` by device, where given, replace those by measured
+    performance.
+    """
+
+    model: Model
+    demand: Demand
+    cost: CostModel
+    trial: Trial | None = None
+    shares: Shares | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An FLC with its cost, the sum of T, its simulated latency, and its measured one where it was tried."""
+
+    flc: Flc
+    cost_s: float
+    predicted_s: float
+    measured_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WildCardReport:
+    """The FLC of least cost against that with one more merge; `merged` is the place of the merged group in the latter.
+
+    `decided_by` says whether latencies measured on the devices or simulated ones were compared; the lower was kept.
+    """
+
+    least_cost: Candidate
+    wild_card: Candidate
+    merged: int
+    kept: Literal["least cost", "wild card"]
+    decided_by: Literal["measured", "predicted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choice:
+    """A policy's answer. `predicted_group_s` are the groups' costs by the policy's own formula, one after another."""
+
+    scheme: Scheme
+    shares: Shares
+    predicted_group_s: tuple[float, ...]
+    matrices: Matrices | None = None
+    wild_card: WildCardReport | None = None
+
+
+class Policy(Protocol):
+    """A way to choose a scheme."""
+
+    @property
+    def name(self) -> str:
+        """How the policy is called by users."""
+        ...
+
+    def choose(self, request: Request) -> Choice:
+        """Choose; raises InfeasibleError where no plan fits."""
+        ...
+
+
+def shares_for(request: Request) -> Shares:
+    """The shares asked for, else those by measured performance.
+
+    Raises InputError where the shares asked for do not name devices of the cost model, or are not fractions.
+    """
+    if request.shares is None:
+        return performance_shares(request.cost)
+    unknown = [device for device in request.shares if device not in request.cost.devices]
+    if unknown:
+        raise InputError(f"Shares are given for {', '.join(unknown)}, which the profile does not know.")
+    if any(not 0 <= share < float("inf") for share in request.shares.values()) or not sum(request.shares.values()):
+        raise InputError("Shares must be fractions of at least 0, not all of them 0.")
+    return request.shares
+
+
+def groups_of(flc: Flc) -> Sequence[Sequence[int]]:
+    """The layers of each group."""
+    return [range(first, end) for first, end in flc]

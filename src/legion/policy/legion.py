@@ -1,0 +1,71 @@
+"""The paper's policy: shares by performance, the FLC of least cost, and the wild card against it."""
+
+from legion.cost.matrices import Matrices, build_matrices
+from legion.plan.assign import Shares, assign
+from legion.plan.lower import lower
+from legion.plan.scheme import Scheme
+from legion.policy.base import Candidate, Choice, Flc, Request, WildCardReport, groups_of, shares_for
+from legion.search.shortest_path import Partition, least_cost_partition
+from legion.search.wild_card import WildCard, wild_card
+from legion.simulate.simulate import simulate
+
+
+class LegionPolicy:
+    """Every tensor that leaves a group goes by way of the controller; fused layers recompute their overlap."""
+
+    name = "legion"
+
+    def choose(self, request: Request) -> Choice:
+        """Fill T, take the partition of least cost, and try its most promising merge against it.
+
+        With a trial both run on the devices and the faster is kept; without, both are simulated.
+        """
+        shares = shares_for(request)
+        matrices = build_matrices(request.model, request.demand, request.cost, shares)
+        least_cost = least_cost_partition(matrices.T)
+        card = wild_card(matrices.T, least_cost)
+        if card is None:
+            return _choice(request, shares, matrices, least_cost.groups, None)
+        report = _compare(request, shares, least_cost, card)
+        kept = report.wild_card if report.kept == "wild card" else report.least_cost
+        return _choice(request, shares, matrices, kept.flc, report)
+
+
+def _compare(request: Request, shares: Shares, least_cost: Partition, card: WildCard) -> WildCardReport:
+    one, other = _candidate(request, shares, least_cost), _candidate(request, shares, card.partition)
+    return WildCardReport(
+        least_cost=one,
+        wild_card=other,
+        merged=card.merged,
+        kept="wild card" if _latency_s(other) < _latency_s(one) else "least cost",
+        decided_by="predicted" if request.trial is None else "measured",
+    )
+
+
+def _candidate(request: Request, shares: Shares, partition: Partition) -> Candidate:
+    scheme = _scheme(request, shares, partition.groups)
+    programs = lower(request.model, request.demand, scheme)
+    return Candidate(
+        flc=partition.groups,
+        cost_s=partition.total,
+        predicted_s=simulate(programs, request.model, request.cost).latency_s,
+        measured_s=request.trial(scheme) if request.trial is not None else None,
+    )
+
+
+def _latency_s(candidate: Candidate) -> float:
+    return candidate.predicted_s if candidate.measured_s is None else candidate.measured_s
+
+
+def _scheme(request: Request, shares: Shares, flc: Flc) -> Scheme:
+    return assign(request.model, request.demand, groups_of(flc), shares, via_controller=True, policy=LegionPolicy.name)
+
+
+def _choice(request: Request, shares: Shares, matrices: Matrices, flc: Flc, report: WildCardReport | None) -> Choice:
+    return Choice(
+        scheme=_scheme(request, shares, flc),
+        shares=shares,
+        predicted_group_s=tuple(float(matrices.T[first, end - 1]) for first, end in flc),
+        matrices=matrices,
+        wild_card=report,
+    )

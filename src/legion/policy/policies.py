@@ -1,0 +1,21 @@
+"""All policies, by the names that users give."""
+
+from collections.abc import Mapping
+
+from legion.errors import InputError
+from legion.policy.base import Policy
+from legion.policy.coedge import CoedgePolicy
+from legion.policy.legion import LegionPolicy
+from legion.policy.modnn import ModnnPolicy
+
+_ALL: tuple[Policy, ...] = (LegionPolicy(), ModnnPolicy(), CoedgePolicy())
+
+POLICIES: Mapping[str, Policy] = {policy.name: policy for policy in _ALL}
+
+
+def policy_named(name: str) -> Policy:
+    """The policy of this name. Raises InputError that lists the names there are."""
+    policy = POLICIES.get(name)
+    if policy is None:
+        raise InputError(f"There is no policy {name!r}; there are {', '.join(POLICIES)}.")
+    return policy

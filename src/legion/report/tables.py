@@ -1,0 +1,156 @@
+"""What was decided and measured, as tables for a terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.table import Table
+
+from legion.cluster.device import DeviceInfo
+from legion.cost.matrices import Matrices
+from legion.cost.model import CostModel
+from legion.cost.shares import whole_model_s
+from legion.errors import InputError
+from legion.model.model import Model
+from legion.plan.timeline import Timeline
+from legion.policy.base import Candidate, Choice
+from legion.profile.samples import Profile
+from legion.report.prediction import group_times_s
+
+_MATRIX_MEANINGS = {
+    "S": "Set: ms to send each layer's input share",
+    "R": "Get: ms to fetch each layer's output share",
+    "E": "Run: ms to run each layer's share",
+    "A": "Alpha: growth of the row's layer when it is fused up to the column's",
+    "T": "Cost: ms of the group from the row's layer to the column's (-1: no group)",
+}
+
+
+def device_table(devices: Mapping[str, DeviceInfo]) -> Table:
+    """What each device answers about itself."""
+    table = _table("", "device", "cores", "threads", "memory", "machine", "engine", "providers")
+    for name, info in devices.items():
+        engine = f"{info.engine} {info.versions.get(info.engine, '')}".strip()
+        memory = f"{info.memory_bytes / 1e9:.1f} GB"
+        table.add_row(
+            name, str(info.cores), str(info.threads), memory, info.machine, engine, ", ".join(info.providers)
+        )
+    return table
+
+
+def profile_table(costs: CostModel, profile: Profile) -> Table:
+    """The figures of a profile in short: the whole model on each device, and its link."""
+    table = _table("profile", "device", "whole model", "set", "get", "round trip", "samples")
+    for device in costs.devices:
+        measured, ports = profile.devices[device], costs.ports[device]
+        table.add_row(
+            device,
+            _ms(whole_model_s(costs, device)),
+            _bandwidth(ports.inward.seconds_per_byte),
+            _bandwidth(ports.outward.seconds_per_byte),
+            _ms(measured.round_trip_s),
+            str(sum(len(sample.seconds) for sample in measured.layers)),
+        )
+    return table
+
+
+def plan_tables(model: Model, choice: Choice) -> Iterator[Table]:
+    """The shares, and the FLC with what each group is predicted to take."""
+    shares = _table(f"shares by {choice.scheme.policy}", "device", "share")
+    total = sum(choice.shares.values())
+    for device, share in choice.shares.items():
+        shares.add_row(device, f"{share / total:.1%}")
+    yield shares
+    groups = _table("fused-layer configuration", "group", "layers", "devices", "predicted")
+    for index, (group, seconds) in enumerate(zip(choice.scheme.groups, choice.predicted_group_s, strict=True)):
+        groups.add_row(str(index), layer_range(model, group.layers), ", ".join(group.runs), _ms(seconds))
+    groups.add_row("", "all", "", _ms(sum(choice.predicted_group_s)))
+    yield groups
+
+
+def wild_card_line(choice: Choice) -> str:
+    """The wild card's decision as a sentence."""
+    report = choice.wild_card
+    if report is None:
+        return f"wild card: none under {choice.scheme.policy}, or no two groups left to merge"
+    merged = report.wild_card.flc[report.merged]
+    return (
+        f"wild card: merging layers {merged[0]} to {merged[1] - 1} "
+        f"({_candidate(report.wild_card)}) against the least-cost configuration ({_candidate(report.least_cost)}); "
+        f"kept the {report.kept}, {report.decided_by}"
+    )
+
+
+def matrix_table(model: Model, choice: Choice, name: str) -> Iterator[Table]:
+    """One of S, R, E, A, T; A is one table per device. Raises InputError for another name, or where there is none."""
+    matrices = matrices_of(choice, name)
+    layers = [layer.name for layer in model.layers]
+    meaning = f"{name} ({_MATRIX_MEANINGS[name]})"
+    if name == "T":
+        yield _square(meaning, layers, [[v if v < 0 else v * 1e3 for v in row] for row in matrices.T.tolist()])
+    elif name == "A":
+        for device, alpha in zip(matrices.devices, matrices.A.tolist(), strict=True):
+            yield _square(f"{meaning}, {device}", layers, alpha)
+    else:
+        table = _table(meaning, "layer", *matrices.devices)
+        values: list[list[float]] = getattr(matrices, name).T.tolist()
+        for layer, row in zip(layers, values, strict=True):
+            table.add_row(layer, *(f"{value * 1e3:.3f}" for value in row))
+        yield table
+
+
+def matrices_of(choice: Choice, name: str) -> Matrices:
+    """The matrices of a choice, once it is sure that `name` is one of them. Raises InputError otherwise."""
+    if name not in _MATRIX_MEANINGS:
+        raise InputError(f"there is no matrix {name!r}; there are {', '.join(_MATRIX_MEANINGS)}")
+    if choice.matrices is None:
+        raise InputError(f"the policy {choice.scheme.policy} makes no matrices; legion and modnn do")
+    return choice.matrices
+
+
+def timeline_table(predicted: Timeline, measured: Timeline, model: Model, choice: Choice) -> Table:
+    """Measured beside predicted, per group and in all."""
+    table = _table("predicted and measured", "group", "layers", "predicted", "measured", "error")
+    groups = choice.scheme.groups
+    for index, (predicted_s, measured_s) in enumerate(
+        zip(group_times_s(predicted, len(groups)), group_times_s(measured, len(groups)), strict=True)
+    ):
+        table.add_row(str(index), layer_range(model, groups[index].layers), *_compared(predicted_s, measured_s))
+    table.add_row("", "latency", *_compared(predicted.latency_s, measured.latency_s))
+    return table
+
+
+def layer_range(model: Model, layers: Sequence[int]) -> str:
+    """Layers by the names of the first and the last."""
+    first, last = model.layers[layers[0]].name, model.layers[layers[-1]].name
+    return first if first == last else f"{first} .. {last}"
+
+
+def _compared(predicted_s: float, measured_s: float) -> tuple[str, str, str]:
+    error = f"{predicted_s / measured_s - 1:+.1%}" if measured_s > 0 else ""
+    return _ms(predicted_s), _ms(measured_s), error
+
+
+def _square(title: str, layers: Sequence[str], values: Sequence[Sequence[float]]) -> Table:
+    table = _table(title, "layer", *(str(index) for index in range(len(layers))))
+    for index, (layer, row) in enumerate(zip(layers, values, strict=True)):
+        table.add_row(f"{index} {layer}", *("" if value < 0 else f"{value:.2f}" for value in row))
+    return table
+
+
+def _candidate(candidate: Candidate) -> str:
+    measured = "" if candidate.measured_s is None else f", measured {_ms(candidate.measured_s)}"
+    return f"predicted {_ms(candidate.predicted_s)}{measured}"
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title or None, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    return table
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.2f} ms"
+
+
+def _bandwidth(seconds_per_byte: float) -> str:
+    return "no limit seen" if seconds_per_byte <= 0 else f"{1e-6 / seconds_per_byte:.1f} MB/s"

@@ -1,0 +1,116 @@
+"""The cost model of a profile: what it adds up, and what it refuses to guess."""
+
+from dataclasses import replace
+
+import pytest
+from cost_building import chain_model, loaded, residual_model
+from onnx import helper
+from profile_building import random_profile
+
+from legion.cost.exchange import exchange_costs_s
+from legion.cost.link_cost import between
+from legion.cost.model import cost_model
+from legion.cost.shares import performance_shares, whole_model_s
+from legion.errors import InputError
+from legion.geometry.box import Box
+from legion.geometry.build import build_segment
+from legion.geometry.demand import Demand
+from legion.plan.scheme import CONTROLLER
+from legion.profile.samples import Profile
+
+DEVICES = ("a", "b", "c")
+
+
+@pytest.fixture(scope="module")
+def chain():
+    model = chain_model()
+    demand = Demand(model)
+    profile = random_profile(model, demand, DEVICES)
+    return model, demand, profile, cost_model(model, demand, profile, DEVICES)
+
+
+def test_a_measured_extent_costs_what_was_measured(chain):
+    model, _, profile, cost = chain
+    whole = Box.whole(model.tensors[model.layers[0].outputs[0]].shape)
+    samples = {sample.extent: sample.seconds[0] for sample in profile.devices["b"].layers[:7]}
+    assert len(samples) > 3
+    for extent, seconds in samples.items():
+        assert cost.layer_s("b", 0, whole.replace(2, (0, extent))) == pytest.approx(seconds)
+        assert cost.layer_s("b", 0, whole.replace(2, (0, extent)).replace(3, (0, 10))) == pytest.approx(seconds / 4)
+
+
+def test_a_segment_costs_the_sum_of_its_layers_on_the_boxes_computed(chain):
+    model, demand, _, cost = chain
+    output = model.layers[3].outputs[0]
+    box = Box.whole(model.tensors[output].shape).replace(2, (2, 5))
+    segment = build_segment(demand, range(4), {output: box})
+    expected = sum(cost.layer_s("a", layer, segment.boxes[model.layers[layer].outputs[0]]) for layer in range(4))
+    assert cost.run_s("a", segment) == pytest.approx(expected)
+
+
+def test_links_follow_the_ports(chain):
+    *_, cost = chain
+    assert cost.link(CONTROLLER, "a") == cost.ports["a"].inward
+    assert cost.link("a", CONTROLLER) == cost.ports["a"].outward
+    assert cost.link("a", "b") == between(cost.ports["a"], cost.ports["b"])
+
+
+def test_the_controller_is_as_fast_as_the_fastest_device(chain):
+    model, demand, profile, _ = chain
+    devices = dict(profile.devices)
+    devices["a"] = replace(devices["a"], copy_bytes_per_s=8e9, round_trip_s=9e-4)
+    devices["b"] = replace(devices["b"], copy_bytes_per_s=2e9, round_trip_s=1e-4)
+    cost = cost_model(model, demand, Profile(devices=devices), ("a", "b"))
+    assert cost.copy_s(CONTROLLER, 8_000_000_000) == pytest.approx(1.0)
+    assert cost.copy_s("b", 8_000_000_000) == pytest.approx(4.0)
+    assert cost.message_s(CONTROLLER) == cost.message_s("b") < cost.message_s("a")
+
+
+def test_what_was_not_measured_is_an_error_not_zero(chain):
+    model, demand, profile, _ = chain
+    with pytest.raises(InputError, match="lacks device d"):
+        cost_model(model, demand, profile, ("a", "d"))
+    with pytest.raises(InputError, match="Device b has no samples of layer"):
+        less = replace(profile.devices["b"], layers=profile.devices["b"].layers[7:])
+        cost_model(model, demand, Profile(devices={**profile.devices, "b": less}), DEVICES)
+
+
+def test_layers_of_data_dependent_shape_count_as_free():
+    nodes = [helper.make_node("NonZero", ["x"], ["n"]), helper.make_node("Cast", ["n"], ["y"], to=1)]
+    model = loaded(nodes, ["y"])
+    demand = Demand(model)
+    cost = cost_model(model, demand, random_profile(model, demand, ("a",)), ("a",))
+    assert whole_model_s(cost, "a") == 0
+    assert performance_shares(cost) == {"a": 1.0}
+
+
+def test_shares_are_in_proportion_to_measured_speed(chain):
+    *_, cost = chain
+    shares = performance_shares(cost)
+    assert tuple(shares) == DEVICES
+    assert sum(shares.values()) == pytest.approx(1.0)
+    products = [share * whole_model_s(cost, device) for device, share in shares.items()]
+    assert products == pytest.approx([products[0]] * len(DEVICES))
+
+
+def test_one_device_that_exchanges_with_nobody_pays_for_input_layers_and_output():
+    model = residual_model()
+    demand = Demand(model)
+    cost = cost_model(model, demand, random_profile(model, demand, ("a",)), ("a",))
+    port = cost.ports["a"]
+    size = 40 * 40 * 4 * 4
+    transfers = 2 * port.inward.seconds(size) + 2 * port.outward.seconds(size)  # x for two layers; outputs d and a
+    assert sum(exchange_costs_s(model, demand, cost, {"a": 1.0})) == pytest.approx(transfers + whole_model_s(cost, "a"))
+
+
+def test_halos_are_what_is_demanded_beyond_the_own_share(chain):
+    model, demand, _, cost = chain
+    shares = {"a": 0.5, "b": 0.5}
+    # Layer 2 is a 5x5 convolution on 20 rows: each half needs two rows of the other's, of 20 columns and 4 channels.
+    halo_bytes = 2 * 20 * 4 * 4
+    output = Box.whole(model.tensors[model.layers[2].outputs[0]].shape)
+    expected = max(
+        cost.ports[device].inward.seconds(halo_bytes) + cost.layer_s(device, 2, output.replace(2, rows))
+        for device, rows in (("a", (0, 10)), ("b", (10, 20)))
+    )
+    assert exchange_costs_s(model, demand, cost, shares)[2] == pytest.approx(expected)

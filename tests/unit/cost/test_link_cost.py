@@ -1,0 +1,66 @@
+"""Links: the fit finds what made the samples, and never goes below zero."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from profile_building import device_profile, link_sample
+
+from legion.cost.link_cost import Link, Ports, between, fit_link, fit_ports
+from legion.errors import InputError
+
+SIZES = st.lists(st.integers(1, 10**7), min_size=2, max_size=8, unique=True)
+
+
+@given(SIZES, st.floats(0, 0.1), st.floats(1e4, 1e10))
+def test_exact_samples_are_reproduced(sizes, latency_s, bandwidth):
+    seconds = [latency_s + size / bandwidth for size in sizes]
+    link = fit_link(sizes, seconds)
+    assert [link.seconds(size) for size in sizes] == pytest.approx(seconds, rel=1e-5, abs=1e-9)
+
+
+@given(SIZES, st.lists(st.floats(0, 10), min_size=8, max_size=8))
+def test_coefficients_are_never_negative(sizes, seconds):
+    link = fit_link(sizes, seconds[: len(sizes)])
+    assert link.latency_s >= 0
+    assert link.seconds_per_byte >= 0
+
+
+def test_falling_times_give_a_constant_and_steep_ones_no_latency():
+    assert fit_link([100, 10_000], [2.0, 1.0]).seconds_per_byte == 0
+    assert fit_link([1_000, 10_000], [1.0, 20.0]).latency_s == 0
+
+
+def test_small_messages_count_as_much_as_large_ones():
+    # Large samples that are 10 % off would swamp a 1 ms latency in absolute least squares.
+    link = fit_link([100, 1_000, 10_000_000, 20_000_000], [1e-3, 1.1e-3, 1.1, 1.8])
+    assert link.latency_s == pytest.approx(1e-3, rel=0.05)
+
+
+def test_ports_take_the_median_of_each_direction():
+    profile = device_profile(
+        links=[
+            link_sample("set", 1_000, [2.0, 1.0, 99.0]),
+            link_sample("set", 2_000, [4.0]),
+            link_sample("get", 1_000, [5.0]),
+            link_sample("get", 3_000, [15.0]),
+        ]
+    )
+    ports = fit_ports(profile)
+    assert ports.inward.seconds(1_500) == pytest.approx(3.0)
+    assert ports.outward.seconds(2_000) == pytest.approx(10.0)
+
+
+def test_a_direction_that_was_not_measured_is_an_error_not_zero():
+    with pytest.raises(InputError, match='pi has no "get"'):
+        fit_ports(device_profile(links=[link_sample("set")]))
+
+
+def test_between_peers_the_slower_port_counts():
+    def ports(inward, outward):
+        return Ports(
+            inward=Link(latency_s=inward, seconds_per_byte=inward),
+            outward=Link(latency_s=outward, seconds_per_byte=outward),
+        )
+
+    assert between(ports(9, 1), ports(3, 9)) == Link(latency_s=2, seconds_per_byte=3)
+    assert between(ports(9, 5), ports(3, 9)) == Link(latency_s=4, seconds_per_byte=5)

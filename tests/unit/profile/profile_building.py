@@ -1,0 +1,66 @@
+"""Makers of samples, for the tests of all that stands on them."""
+
+import numpy as np
+
+from legion.cluster.device import DeviceInfo
+from legion.profile.probes import plan_probes
+from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, Profile
+
+
+def layer_sample(key="k", extent=4, seconds=(1.0,), references=(0.01,), references_after=None):
+    return LayerSample(
+        key=key,
+        extent=extent,
+        seconds=tuple(seconds),
+        reference_before_s=tuple(references),
+        reference_after_s=tuple(references if references_after is None else references_after),
+    )
+
+
+def device_profile(name="pi", layers=(), links=(), round_trip_s=2e-4, copy_bytes_per_s=1e9):
+    return DeviceProfile(
+        device=DeviceInfo(
+            name=name,
+            cores=4,
+            threads=1,
+            memory_bytes=2**30,
+            machine="aarch64",
+            engine="onnxruntime",
+            providers=("CPUExecutionProvider",),
+            versions={"legion": "0.1.0"},
+        ),
+        measured_at="2024-05-01T12:00:00+00:00",
+        policy=MeasurementPolicy(),
+        layers=tuple(layers),
+        links=tuple(links),
+        round_trip_s=round_trip_s,
+        copy_bytes_per_s=copy_bytes_per_s,
+    )
+
+
+def link_sample(direction="set", size_bytes=1000, seconds=(1e-3,)):
+    return LinkSample(direction=direction, size_bytes=size_bytes, seconds=tuple(seconds))
+
+
+def random_profile(model, demand, devices, seed=0):
+    """Samples of every probe of the model: seconds grow with the extent, each device and layer in its own way."""
+    random = np.random.default_rng(seed)
+    probes = plan_probes(model, demand).probes
+    return Profile(devices={name: _random_device(random, name, probes) for name in devices})
+
+
+def _random_device(random, name, probes):
+    rates = {probe.key: (random.uniform(1e-5, 1e-3), random.uniform(1e-6, 1e-4)) for probe in probes}
+    bandwidth, latency = random.uniform(5e6, 5e8), random.uniform(0, 1e-3)
+    return device_profile(
+        name=name,
+        layers=[
+            layer_sample(probe.key, probe.extent, [rates[probe.key][0] + rates[probe.key][1] * probe.extent])
+            for probe in probes
+        ],
+        links=[
+            link_sample(direction, size, [latency + size / bandwidth])
+            for direction in ("set", "get")
+            for size in (100, 10_000, 1_000_000)
+        ],
+    )

@@ -1,0 +1,69 @@
+"""Which layers are probed: each distinct one once, at a ladder of extents, on graphs shared by all tiles."""
+
+from collections import defaultdict
+from itertools import pairwise
+
+import pytest
+
+from legion.geometry.demand import Demand
+from legion.model.onnx_import.load import load_model
+from legion.model.signature import layer_signature
+from legion.model.zoo import build
+from legion.profile.probes import measurable, plan_probes, tile, whole_extent
+
+
+@pytest.fixture(scope="module")
+def network():
+    model = load_model(build("resnet18", size=64).SerializeToString())
+    return model, Demand(model)
+
+
+def test_every_distinct_layer_is_probed_once_at_each_extent(network):
+    model, demand = network
+    probes = plan_probes(model, demand).probes
+    assert len({(probe.key, probe.extent) for probe in probes}) == len(probes)
+    assert {probe.key for probe in probes} == {layer_signature(model, layer) for layer in range(len(model.layers))}
+    assert len({probe.key for probe in probes}) < len(model.layers)
+
+
+def test_the_ladder_goes_from_the_whole_by_halves_to_one(network):
+    model, demand = network
+    extents = defaultdict(list)
+    for probe in plan_probes(model, demand).probes:
+        extents[probe.key].append(probe.extent)
+    for layer in range(len(model.layers)):
+        ladder = extents[layer_signature(model, layer)]
+        assert ladder[0] == whole_extent(model, demand, layer)
+        assert ladder[-1] == 1
+        assert all(2 * small in (large, large + 1) for large, small in pairwise(ladder))
+
+
+def test_proper_tiles_of_a_layer_share_one_graph(network):
+    model, demand = network
+    probes = plan_probes(model, demand).probes
+    graphs = defaultdict(set)
+    for probe in probes:
+        graphs[probe.key].add(repr(probe.graph))
+    assert max(len(shared) for shared in graphs.values()) <= 2
+
+
+def test_shapes_fit_the_graphs_and_weights_are_synthetic(network):
+    model, demand = network
+    plan = plan_probes(model, demand)
+    named = set()
+    for probe in plan.probes:
+        assert len(probe.input_shapes) == len(probe.graph.inputs)
+        for wanted, shape in zip(probe.graph.inputs, probe.input_shapes, strict=True):
+            assert all(dim in (None, extent) for dim, extent in zip(wanted.dims, shape, strict=True))
+        named |= {constant.digest for constant in probe.graph.constants}
+    assert None in named
+    assert named - {None} <= set(plan.constants)
+    assert sum(array.nbytes for array in plan.constants.values()) < 200_000
+
+
+def test_tiles_come_from_the_middle(network):
+    model, demand = network
+    (box,) = tile(model, demand, 0, 4).values()
+    extent = whole_extent(model, demand, 0)
+    assert box.intervals[2] == ((extent - 4) // 2, (extent - 4) // 2 + 4)
+    assert all(measurable(model, layer) for layer in range(len(model.layers)))

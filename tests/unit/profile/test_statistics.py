@@ -1,0 +1,37 @@
+"""Figures from samples: drift cancels, order does not matter."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from profile_building import device_profile, layer_sample
+
+from legion.profile.statistics import normalised_s, reference_s, seconds_by_extent
+
+
+@given(st.lists(st.floats(0.2, 5.0), min_size=1, max_size=7), st.floats(1e-5, 10.0))
+def test_drift_that_hits_layer_and_reference_alike_cancels(drifts, seconds):
+    sample = layer_sample(seconds=[seconds * drift for drift in drifts], references=[0.01 * drift for drift in drifts])
+    assert normalised_s(sample, 0.01) == pytest.approx(seconds)
+
+
+def test_one_outlier_among_the_rounds_does_not_count():
+    sample = layer_sample(seconds=[1.0, 1.0, 50.0, 1.0, 1.0], references=[0.01] * 5)
+    assert normalised_s(sample, 0.01) == pytest.approx(1.0)
+
+
+def test_the_two_references_count_by_their_geometric_mean():
+    sample = layer_sample(seconds=[1.0], references=[0.01], references_after=[0.04])
+    assert normalised_s(sample, 0.02) == pytest.approx(1.0)
+
+
+def test_reference_is_the_median_over_the_whole_device():
+    profile = device_profile(layers=[layer_sample(seconds=[1.0], references=[value]) for value in (0.01, 0.02, 0.09)])
+    assert reference_s(profile) == 0.02
+
+
+def test_points_come_by_signature_and_ascending_extent():
+    layers = [layer_sample(key=key, extent=extent) for key, extent in (("a", 8), ("b", 3), ("a", 2), ("a", 4))]
+    points = seconds_by_extent(device_profile(layers=layers))
+    assert [extent for extent, _ in points["a"]] == [2, 4, 8]
+    assert [extent for extent, _ in points["b"]] == [3]
+    assert not seconds_by_extent(device_profile(layers=[]))
