@@ -1,6 +1,6 @@
 """What every command prints with: results on standard output, the rest on standard error."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import msgspec
@@ -14,7 +14,7 @@ errors = Console(stderr=True)
 
 
 @contextmanager
-def progress_bar() -> Iterator[ProgressCallback]:
+def progress_bar() -> Generator[ProgressCallback]:
     """A bar on standard error, gone when done; hand what it yields to whatever reports progress."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as bar:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from PIL import Image, UnidentifiedImageError
 
 from legion.errors import InputError
@@ -67,13 +69,11 @@ def _feeds_of(model: Model, name: str, path: Path, normalization: Normalization)
         port = _port(model, name, path)
         return {port.name: image_feed(path, port, normalization)}
     try:
-        loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as exc:
+        loaded: Array | NpzFile = np.load(path, allow_pickle=False)
+        arrays = {key: loaded[key] for key in loaded.files} if isinstance(loaded, NpzFile) else {"": loaded}
+    except (OSError, ValueError, BadZipFile) as exc:
         raise InputError(f"{path} cannot be read as a NumPy file: {exc}") from exc
-    if isinstance(loaded, np.ndarray):
-        return {_port(model, name, path).name: loaded}
-    with loaded:
-        return {key: loaded[key] for key in loaded.files}
+    return {key or _port(model, name, path).name: array for key, array in arrays.items()}
 
 
 def _port(model: Model, name: str, path: Path) -> Port:

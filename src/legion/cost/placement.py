@@ -12,7 +12,7 @@ from legion.geometry.box import Box
 from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.plan.assign import Shares, share_boxes
-from legion.profile.probes import tile
+from legion.profile.extents import tile
 
 INFEASIBLE = -1.0
 """Entry of A below the diagonal, and of T there and where a group's layers are not connected."""

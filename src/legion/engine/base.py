@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from legion.errors import InputError
 from legion.geometry.local_graph import LocalConstant, LocalGraph
 from legion.model.model import Array
 
@@ -70,5 +71,12 @@ class Engine(Protocol):
 
 
 def graph_key(graph: LocalGraph) -> str:
-    """The digest by which equal graphs are known, whatever the order of their attributes."""
-    return blake2b(msgspec.msgpack.encode(graph, order="deterministic"), digest_size=16).hexdigest()
+    """The digest by which equal graphs are known, whatever the order of their attributes.
+
+    Raises InputError for text or numbers that no message could carry.
+    """
+    try:
+        encoded = msgspec.msgpack.encode(graph, order="deterministic")
+    except (OverflowError, UnicodeEncodeError) as exc:
+        raise InputError(f"a local graph holds what cannot be written: {exc}") from exc
+    return blake2b(encoded, digest_size=16).hexdigest()

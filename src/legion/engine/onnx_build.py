@@ -87,7 +87,9 @@ def _attribute(operator: Operator, name: str, value: AttributeValue, kind: OpSch
     if is_tuple != isinstance(value, tuple) or not all(isinstance(element, element_types) for element in elements):
         raise InputError(f"attribute {name!r} of {_described(operator)} has the wrong type: {value!r}")
     try:
-        return helper.make_attribute(name, value, attr_type=written_type)
+        if float in element_types:
+            elements = tuple(float(element) for element in elements)
+        return helper.make_attribute(name, elements if is_tuple else elements[0], attr_type=written_type)
     except (ValueError, OverflowError) as exc:
         raise InputError(f"attribute {name!r} of {_described(operator)} is out of range: {value!r}") from exc
 

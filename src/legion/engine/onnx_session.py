@@ -69,7 +69,7 @@ def claim_process(threads: int) -> None:
     with _process_lock:
         if _process_threads is None:
             if threads > 1:
-                _ort.set_global_thread_pool_sizes(threads, 1)
+                _share_threads(threads)
             _share_arena()
             _process_threads = threads
         if _process_threads != threads:
@@ -77,6 +77,13 @@ def claim_process(threads: int) -> None:
                 f"this process already runs ONNX Runtime with {_process_threads} threads per operator, "
                 f"so it cannot use {threads}; start another process"
             )
+
+
+def _share_threads(threads: int) -> None:
+    try:
+        _ort.set_global_thread_pool_sizes(threads, 1)
+    except Exception as exc:
+        raise InputError(f"ONNX Runtime cannot share {threads} threads in this process: {exc}") from exc
 
 
 def _share_arena() -> None:

@@ -21,8 +21,9 @@ def build_segment(demand: Demand, layers: Iterable[int], outputs: Mapping[str, B
         if not boxes:
             continue
         used.append(index)
-        computed.update(boxes)
-        for name, box in demand.layer(index, boxes).items():
+        needed = demand.of_layer(index, boxes)
+        computed.update(needed.outputs)
+        for name, box in needed.inputs.items():
             known = wanted.get(name)
             wanted[name] = box if known is None else known.hull(box)
     return Segment(

@@ -63,12 +63,11 @@ class _Localizer:
         self._readers = _readers(tasks)
         for task in tasks:
             self._write(task)
-        outputs = tuple(self._exported(name, box) for name, box in self._segment.outputs.items())
         graph = LocalGraph(
             opset=self._model.opset,
             operators=tuple(self._operators),
             inputs=tuple(self._input(name) for name in self._read),
-            outputs=outputs,
+            outputs=tuple(self._segment.outputs),
             constants=tuple(self._constants.values()),
         )
         return Localized(
@@ -80,11 +79,13 @@ class _Localizer:
     def _tasks_of(self, layer_index: int) -> Iterable[_Task]:
         layer = self._model.layers[layer_index]
         boxes = {name: self._segment.boxes[name] for name in layer.outputs if name in self._segment.boxes}
-        wanted = self._demand.within(layer_index, boxes)
+        computed = self._demand.within(layer_index, boxes)
         for operator in layer.operators:
-            box = next((wanted[name] for name in operator.outputs if name in wanted), None)
-            if box is not None:
-                yield _Task(operator=operator, box=box, demanded=self._demand.rule(operator).demand(box))
+            yielded = [name for name in operator.outputs if name in computed]
+            if yielded:
+                self._held.update((name, computed[name]) for name in yielded)
+                demanded = self._demand.rule(operator).demand(computed[yielded[0]])
+                yield _Task(operator=operator, box=computed[yielded[0]], demanded=demanded)
 
     def _write(self, task: _Task) -> None:
         operator, rule = task.operator, self._demand.rule(task.operator)
@@ -101,7 +102,6 @@ class _Localizer:
         self._operators.extend(written)
         for name, array in emitter.constants.items():
             self._constants[name] = self._pool.made(array, name)
-        self._hold(task)
 
     def _takes_padded(self, task: _Task, source: str, first: Operator) -> bool:
         return (
@@ -110,14 +110,6 @@ class _Localizer:
             and first.op_type == task.operator.op_type
             and movable(first, self._model.tensors[source].dtype, task.box, self._shape(task.operator.outputs[0]))
         )
-
-    def _hold(self, task: _Task) -> None:
-        """Operators with several outputs yield all of them whole."""
-        outputs = [name for name in task.operator.outputs if name]
-        if len(task.operator.outputs) == 1:
-            self._held[outputs[0]] = task.box
-        else:
-            self._held.update((name, Box.whole(self._shape(name))) for name in outputs)
 
     def _local_name(self, operator: Operator, name: str, box: Box) -> str:
         """The local tensor that holds this box of an operator's input."""
@@ -153,10 +145,6 @@ class _Localizer:
         for constant, array in cutter.constants.items():
             self._constants[constant] = self._pool.made(array, constant)
         return label
-
-    def _exported(self, name: str, box: Box) -> str:
-        last = self._operators[-1]
-        return self._cropped(last, name, box)
 
     def _input(self, name: str) -> LocalInput:
         """Spatial extents may differ from run to run, others are fixed."""

@@ -11,7 +11,7 @@ from legion.cluster.device import DeviceInfo
 class MeasurementPolicy:
     """How a figure is taken: unmeasured warm-ups, then `rounds` rounds, each over all probes, shuffled.
 
-    A reference kernel runs before and after each sample; see `LayerSample.normalised_s`.
+    A reference kernel runs before and after each sample; see `legion.profile.statistics.normalised_s`.
     """
 
     warmups: int = 1
@@ -23,7 +23,8 @@ class MeasurementPolicy:
 class LayerSample:
     """One layer at one extent of its split axis, in seconds, one entry per round in each field.
 
-    `key` is the layer's signature: operators, attributes and shapes; identical layers share it.
+    `key` is the layer's signature: operators, attributes and shapes; identical layers share it. Two signatures joined
+    by "+" stand for a pair of layers run as one, at an extent of the second.
     `extent` is the length of the output on the split axis that was computed.
     """
 

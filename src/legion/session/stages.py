@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from legion.cost.model import CostModel, cost_model
-from legion.errors import InternalError
+from legion.cost.fit import cost_model
+from legion.cost.model import CostModel
+from legion.errors import InputError
 from legion.geometry.constant_pool import ConstantPool
 from legion.geometry.demand import Demand
 from legion.model.model import Model
@@ -96,11 +97,7 @@ class Planning:
 
     def programs(self, scheme: Scheme) -> Mapping[str, Program]:
         """The scheme as verified programs."""
-        if scheme.model_digest != self.model.digest:
-            raise InternalError("a scheme was lowered with another model than it was made for")
-        programs = lower(self.model, self.demand, scheme)
-        verify(self.model, self.demand, programs)
-        return programs
+        return _verified(self.model, self.demand, scheme)
 
     def predict(self, programs: Mapping[str, Program]) -> Timeline:
         """What the programs take by the cost model."""
@@ -109,3 +106,29 @@ class Planning:
     def compile(self, programs: Mapping[str, Program]) -> ExecutablePlan:
         """The programs made ready to be installed."""
         return compile_plan(self.model, programs, self._constants)
+
+
+def plan_model(
+    model: Model, profile: Profile, policy: str = "legion", *, shares: Shares | None = None, trial: Trial | None = None
+) -> Choice:
+    """A policy's scheme for all devices of a profile, and how it was found. See `Planning.choose`."""
+    return Planning(model, profile).choose(policy, shares=shares, trial=trial)
+
+
+def lower_scheme(model: Model, scheme: Scheme) -> Mapping[str, Program]:
+    """The scheme as verified programs, one per node."""
+    return _verified(model, Demand(model), scheme)
+
+
+def simulate_scheme(model: Model, profile: Profile, scheme: Scheme) -> Timeline:
+    """The predicted timeline of one frame of a scheme on the devices of a profile."""
+    planning = Planning(model, profile)
+    return planning.predict(planning.programs(scheme))
+
+
+def _verified(model: Model, demand: Demand, scheme: Scheme) -> Mapping[str, Program]:
+    if scheme.model_digest != model.digest:
+        raise InputError("the scheme was made for another model; plan this one")
+    programs = lower(model, demand, scheme)
+    verify(model, demand, programs)
+    return programs

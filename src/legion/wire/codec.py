@@ -28,10 +28,10 @@ _MAGIC = b"LGN"
 _PREAMBLE = _MAGIC + PROTOCOL_VERSION.to_bytes(2, "big")
 _MAX_RANK = 32
 
+_INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 _ELEMENT_TYPES = {
     name: np.dtype(name).newbyteorder("<")
-    for name in ("bool", "float16", "float32", "float64", "complex64", "complex128")
-    + tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+    for name in ("bool", "float16", "float32", "float64", "complex64", "complex128", *_INTEGERS)
 }
 _Message = TypeVar("_Message")
 
@@ -111,7 +111,7 @@ def encode_tensor(header: TensorHeader, array: Array) -> tuple[bytes, memoryview
 
 def _decode(decoder: msgspec.msgpack.Decoder[_Message], frames: Sequence[Frame]) -> _Message:
     body = memoryview(frames[0]) if frames else memoryview(b"")
-    if body[: len(_MAGIC)] != _MAGIC or len(body) < len(_PREAMBLE):
+    if len(body) < len(_PREAMBLE) or bytes(body[: len(_MAGIC)]) != _MAGIC:
         raise PeerError("what came is no message of Legion's")
     version = int.from_bytes(body[len(_MAGIC) : len(_PREAMBLE)], "big")
     if version != PROTOCOL_VERSION:

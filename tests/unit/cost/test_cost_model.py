@@ -8,14 +8,16 @@ from onnx import helper
 from profile_building import random_profile
 
 from legion.cost.exchange import exchange_costs_s
+from legion.cost.fit import cost_model
 from legion.cost.link_cost import between
-from legion.cost.model import cost_model
 from legion.cost.shares import performance_shares, whole_model_s
 from legion.errors import InputError
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
 from legion.geometry.demand import Demand
+from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
+from legion.profile.pairs import largest_pairs
 from legion.profile.samples import Profile
 
 DEVICES = ("a", "b", "c")
@@ -32,20 +34,47 @@ def chain():
 def test_a_measured_extent_costs_what_was_measured(chain):
     model, _, profile, cost = chain
     whole = Box.whole(model.tensors[model.layers[0].outputs[0]].shape)
-    samples = {sample.extent: sample.seconds[0] for sample in profile.devices["b"].layers[:7]}
+    key = layer_signature(model, 0)
+    samples = {sample.extent: sample.seconds[0] for sample in profile.devices["b"].layers if sample.key == key}
     assert len(samples) > 3
     for extent, seconds in samples.items():
         assert cost.layer_s("b", 0, whole.replace(2, (0, extent))) == pytest.approx(seconds)
         assert cost.layer_s("b", 0, whole.replace(2, (0, extent)).replace(3, (0, 10))) == pytest.approx(seconds / 4)
 
 
-def test_a_segment_costs_the_sum_of_its_layers_on_the_boxes_computed(chain):
+def test_a_segment_costs_its_layers_on_the_boxes_computed_less_what_inner_images_save(chain):
     model, demand, _, cost = chain
     output = model.layers[3].outputs[0]
     box = Box.whole(model.tensors[output].shape).replace(2, (2, 5))
     segment = build_segment(demand, range(4), {output: box})
-    expected = sum(cost.layer_s("a", layer, segment.boxes[model.layers[layer].outputs[0]]) for layer in range(4))
-    assert cost.run_s("a", segment) == pytest.approx(expected)
+    outputs = [model.layers[layer].outputs[0] for layer in range(4)]
+    alone = [cost.layer_s("a", layer, segment.boxes[output]) for layer, output in enumerate(outputs)]
+    inner_bytes = sum(segment.boxes[output].volume * 4 for output in outputs[:3])
+    for saved_s_per_byte, expected in (
+        (0.0, sum(alone)),
+        (0.1 * sum(alone) / inner_bytes, 0.9 * sum(alone)),
+        (2.0 * sum(alone) / inner_bytes, max(alone)),
+    ):
+        saving = replace(cost, saved_s_per_byte={"a": saved_s_per_byte})
+        assert saving.run_s("a", segment) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("saved_s_per_byte", [0.0, 3e-9])
+def test_what_images_save_is_found_from_the_pairs(chain, saved_s_per_byte):
+    model, demand, profile, cost = chain
+    pairs = {pair.key: pair for pair in largest_pairs(model, demand)}
+    separate = replace(cost, saved_s_per_byte=dict.fromkeys(DEVICES, 0.0))
+
+    def together(sample):
+        if sample.key not in pairs:
+            return sample
+        pair = pairs[sample.key]
+        saved_s = pair.segment.boxes[pair.tensor].volume * 4 * saved_s_per_byte
+        return replace(sample, seconds=(separate.run_s("a", pair.segment) - saved_s,))
+
+    device = replace(profile.devices["a"], layers=tuple(map(together, profile.devices["a"].layers)))
+    found = cost_model(model, demand, Profile(devices={"a": device}), ("a",))
+    assert found.saved_s_per_byte["a"] == pytest.approx(saved_s_per_byte, abs=1e-15)
 
 
 def test_links_follow_the_ports(chain):
@@ -70,9 +99,11 @@ def test_what_was_not_measured_is_an_error_not_zero(chain):
     model, demand, profile, _ = chain
     with pytest.raises(InputError, match="lacks device d"):
         cost_model(model, demand, profile, ("a", "d"))
-    with pytest.raises(InputError, match="Device b has no samples of layer"):
-        less = replace(profile.devices["b"], layers=profile.devices["b"].layers[7:])
-        cost_model(model, demand, Profile(devices={**profile.devices, "b": less}), DEVICES)
+    for lacking in {sample.key for sample in profile.devices["b"].layers}:
+        kept = tuple(sample for sample in profile.devices["b"].layers if sample.key != lacking)
+        less = Profile(devices={**profile.devices, "b": replace(profile.devices["b"], layers=kept)})
+        with pytest.raises(InputError, match="Device b lacks samples"):
+            cost_model(model, demand, less, DEVICES)
 
 
 def test_layers_of_data_dependent_shape_count_as_free():

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from profile_building import random_profile
 
+from legion.cost.fit import cost_model
 from legion.cost.matrices import build_matrices
-from legion.cost.model import cost_model
 from legion.geometry.build import build_segment
 from legion.geometry.demand import Demand
 from legion.model.onnx_import.load import load_model
 from legion.model.zoo import build
 from legion.plan.assign import exported_tensors, share_boxes
-from legion.profile.probes import tile
+from legion.profile.extents import tile
 
 MODELS = {
     "chain": chain_model,

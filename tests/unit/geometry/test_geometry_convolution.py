@@ -1,9 +1,9 @@
 """Conv and ConvTranspose against ONNX Runtime: what is demanded, and tiles along every axis."""
 
+from geometry_building import check_demand, check_operator, make_model, model_or_reject, node, random_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geometry_building import check_demand, check_operator, make_model, model_or_reject, node, random_array
 from legion.geometry.box import Box
 from legion.geometry.demand import operator_demand
 

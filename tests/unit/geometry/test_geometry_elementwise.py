@@ -1,10 +1,9 @@
 """Elementwise operators keep the box, whatever is broadcast."""
 
 import numpy as np
+from geometry_building import check_demand, check_operator, make_model, model_or_reject, node, random_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from geometry_building import check_demand, check_operator, make_model, model_or_reject, node, random_array
 
 UNARY = [
     "Relu",

@@ -1,9 +1,8 @@
 """Gemm and MatMul by rows, columns and batches."""
 
+from geometry_building import check_demand, check_operator, make_model, model_or_reject, node, random_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from geometry_building import check_demand, check_operator, make_model, model_or_reject, node, random_array
 
 
 @st.composite

@@ -3,9 +3,6 @@
 from math import prod
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from geometry_building import (
     box_strategy,
     check_demand,
@@ -17,6 +14,9 @@ from geometry_building import (
     random_array,
     run_whole,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from legion.geometry.box import Box
 from legion.geometry.demand import operator_demand
 
@@ -28,7 +28,7 @@ def indices(*values):
 @settings(max_examples=30, deadline=None)
 @given(st.data(), st.integers(-4, 3))
 def test_concat(data, axis):
-    shapes = [list((2, 3, 4, 2)) for _ in range(3)]
+    shapes = [[2, 3, 4, 2] for _ in range(3)]
     for shape in shapes:
         shape[axis] = data.draw(st.integers(1, 4))
     feeds = {name: random_array(shape, index) for index, (name, shape) in enumerate(zip("abc", shapes, strict=True))}

@@ -1,10 +1,9 @@
 """Pools against ONNX Runtime, ceil_mode, padding and divisors included."""
 
 import numpy as np
+from geometry_building import check_demand, check_operator, make_model, model_or_reject, node, random_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from geometry_building import check_demand, check_operator, make_model, model_or_reject, node, random_array
 
 
 def per_axis(rank, low, high):

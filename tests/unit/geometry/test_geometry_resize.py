@@ -2,11 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from geometry_building import (
-    box_strategy,
     check_demand,
     check_operator,
     make_model,
@@ -14,6 +10,9 @@ from geometry_building import (
     node,
     random_array,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
 from legion.geometry.constant_pool import ConstantPool

@@ -1,10 +1,9 @@
 """Normalisations, Softmax and its kin, LRN and reductions: whole where they must be, split elsewhere."""
 
 import numpy as np
+from geometry_building import check_demand, check_operator, make_model, node, random_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from geometry_building import check_demand, check_operator, make_model, node, random_array
 
 SHAPE = (2, 4, 3, 5)
 

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from model_building import assert_import_keeps, make_file, operator_types
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from legion.errors import InputError
 from legion.model.onnx_import import load_model
@@ -50,20 +50,24 @@ def test_softmax_over_several_axes(opset: int) -> None:
     assert_import_keeps(make_file([node("Softmax", ["x"], ["y"], axis=1)], {"x": (2, 3, 4)}, ["y"], opset=opset))
 
 
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize("scale", [1.5, 2.0])
 @pytest.mark.parametrize("opset", [7, 8, 9])
-def test_upsample(opset: int) -> None:
+def test_upsample(opset: int, scale: float, mode: str) -> None:
+    scales = [1.0, 1.0, scale, scale]
     if opset < 9:
-        upsample, constants = node("Upsample", ["x"], ["y"], scales=[1.0, 1.0, 2.0, 2.0], mode="nearest"), {}
+        upsample, constants = node("Upsample", ["x"], ["y"], scales=scales, mode=mode), {}
     else:
-        upsample, constants = node("Upsample", ["x", "k"], ["y"]), {"k": np.array([1, 1, 2, 2], np.float32)}
-    assert_import_keeps(make_file([upsample], {"x": (1, 2, 3, 4)}, ["y"], constants, opset=opset))
+        upsample, constants = node("Upsample", ["x", "k"], ["y"], mode=mode), {"k": np.array(scales, np.float32)}
+    assert_import_keeps(make_file([upsample], {"x": (1, 2, 6, 5)}, ["y"], constants, opset=opset))
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear"])
-def test_resize_of_opset_10(mode: str) -> None:
-    constants = {"k": np.array([1, 1, 2, 2], np.float32)}
-    nodes = [node("Resize", ["x", "k"], ["y"], mode=mode)]
-    assert_import_keeps(make_file(nodes, {"x": (1, 2, 3, 4)}, ["y"], constants, opset=10))
+@pytest.mark.parametrize("scale", [0.4, 1.0, 2.5])
+def test_resize_before_it_had_sampling_modes(scale: float, mode: str) -> None:
+    scales = numpy_helper.from_array(np.array([1, 1, scale, scale], np.float32))
+    nodes = [node("Constant", [], ["k"], value=scales), node("Resize", ["x", "k"], ["y"], mode=mode)]
+    assert_import_keeps(make_file(nodes, {"x": (1, 2, 11, 7)}, ["y"], opset=10))
 
 
 @pytest.mark.parametrize("opset", _OLD)
@@ -166,7 +170,7 @@ def test_gather_cast_and_comparisons(opset: int) -> None:
         node("Cast", ["b"], ["c"], to=onnx.TensorProto.FLOAT),
         node("Tile", ["c", "repeats"], ["d"]),
         node("ReduceMin", ["d"], ["e"], axes=[0], keepdims=1),
-        node("ArgMax", ["d"], ["f"], axis=1, keepdims=0),
+        node("ArgMax", ["d"], ["f"], axis=1, keepdims=1),
         node("Cast", ["f"], ["g"], to=onnx.TensorProto.FLOAT),
         node("Add", ["e", "g"], ["y"]),
     ]
@@ -174,11 +178,28 @@ def test_gather_cast_and_comparisons(opset: int) -> None:
     assert_import_keeps(make_file(nodes, {"x": (4, 3)}, ["y"], constants, opset=opset))
 
 
-def test_an_lstm_is_kept_whole() -> None:
+@pytest.mark.parametrize("opset", range(7, 18))
+@pytest.mark.parametrize("sized", [False, True])
+def test_operators_with_several_outputs(opset: int, sized: bool) -> None:
+    halves = node("Split", ["x"], ["a", "b"], axis=1)
+    if opset < 10:
+        best, constants = node("TopK", ["a"], ["values", "at"], k=2, axis=1), {}
+    else:
+        best, constants = node("TopK", ["a", "k"], ["values", "at"], axis=1), {"k": _ints(2)}
+    outputs = ["y", "values"] if sized else ["y"]
+    nodes = [halves, best, node("Cast", ["at"], ["c"], to=onnx.TensorProto.FLOAT), node("Mul", ["c", "c"], ["y"])]
+    model = assert_import_keeps(make_file(nodes, {"x": (1, 8)}, outputs, constants, opset=opset))
+    assert operator_types(model) == [["Slice"], ["TopK"], ["Cast", "Mul"]]
+    assert model.layers[1].outputs == (("values", "at") if sized else ("at",))
+
+
+@pytest.mark.parametrize(("outputs", "kept"), [(["y", "", ""], 1), (["", "y"], 2), (["y", "h", "c"], 1)])
+def test_a_recurrence_is_kept_whole(outputs: list[str], kept: int) -> None:
     constants = {"w": _floats(1, 8, 3), "r": _floats(1, 8, 2)}
-    nodes = [node("LSTM", ["x", "w", "r"], ["y", "h", "c"], hidden_size=2)]
-    model = assert_import_keeps(make_file(nodes, {"x": (4, 1, 3)}, ["y"], constants, opset=9))
-    assert model.layers[0].operators[0].outputs == ("y",)
+    nodes = [node("LSTM", ["x", "w", "r"], outputs, hidden_size=2)]
+    (layer,) = assert_import_keeps(make_file(nodes, {"x": (4, 1, 3)}, ["y"], constants, opset=9)).layers
+    assert layer.outputs == ("y",)
+    assert len(layer.operators[0].outputs) == kept
 
 
 def test_an_opset_below_7_is_refused() -> None:
@@ -187,8 +208,5 @@ def test_an_opset_below_7_is_refused() -> None:
 
 
 def test_an_operator_without_counterpart_is_refused() -> None:
-    nodes = [node("Upsample", ["x"], ["y"], scales=[1.0, 1.0, 2.0, 2.0], mode="nearest")]
-    file = make_file(nodes, {"x": (1, 1, 2, 2)}, ["y"], opset=8)
-    file.graph.node[0].op_type = "Relu"
-    with pytest.raises(InputError, match="valid"):
-        load_model(file)
+    with pytest.raises(InputError, match="Hardmax of opset 12"):
+        load_model(make_file([node("Hardmax", ["x"], ["y"], axis=1)], {"x": (2, 3, 4)}, ["y"], opset=12))

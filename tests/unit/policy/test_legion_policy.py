@@ -3,7 +3,7 @@
 import pytest
 from profile_building import random_profile
 
-from legion.cost.model import cost_model
+from legion.cost.fit import cost_model
 from legion.geometry.demand import Demand
 from legion.model.onnx_import.load import load_model
 from legion.model.zoo import build

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from profile_building import random_profile
 
-from legion.cost.model import cost_model
+from legion.cost.fit import cost_model
 from legion.errors import InputError
 from legion.geometry.demand import Demand
 from legion.model.onnx_import.load import load_model

@@ -9,7 +9,9 @@ from legion.geometry.demand import Demand
 from legion.model.onnx_import.load import load_model
 from legion.model.signature import layer_signature
 from legion.model.zoo import build
-from legion.profile.probes import measurable, plan_probes, tile, whole_extent
+from legion.profile.extents import measurable, tile, whole_extent
+from legion.profile.pairs import largest_pairs
+from legion.profile.probes import plan_probes
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +24,23 @@ def test_every_distinct_layer_is_probed_once_at_each_extent(network):
     model, demand = network
     probes = plan_probes(model, demand).probes
     assert len({(probe.key, probe.extent) for probe in probes}) == len(probes)
-    assert {probe.key for probe in probes} == {layer_signature(model, layer) for layer in range(len(model.layers))}
-    assert len({probe.key for probe in probes}) < len(model.layers)
+    layers = {layer_signature(model, layer) for layer in range(len(model.layers))}
+    pairs = {pair.key for pair in largest_pairs(model, demand)}
+    assert {probe.key for probe in probes} == layers | pairs
+    assert len(layers) < len(model.layers)
+
+
+def test_pairs_are_the_largest_images_that_change_hands_each_kind_once(network):
+    model, demand = network
+    pairs = largest_pairs(model, demand)
+    sizes = [model.tensors[pair.tensor].size_bytes for pair in pairs]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == max(model.tensors[layer.outputs[0]].size_bytes for layer in model.layers)
+    assert len({pair.key for pair in pairs}) == len(pairs) == 6
+    for pair in pairs:
+        assert len(pair.segment.layers) == 2
+        assert pair.tensor in pair.segment.boxes
+        assert pair.tensor not in pair.segment.outputs
 
 
 def test_the_ladder_goes_from_the_whole_by_halves_to_one(network):

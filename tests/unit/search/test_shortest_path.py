@@ -43,9 +43,12 @@ def test_equals_brute_force(costs):
     assert [layer for first, end in found.groups for layer in range(first, end)] == list(range(len(costs)))
 
 
-@given(COSTS)
+CHEAP_SINGLES = COSTS.map(lambda costs: np.where(np.eye(len(costs)) > 0, np.abs(costs) / 100, costs))
+"""So that the best partition has many groups, and the merges between them differ."""
+
+
+@given(CHEAP_SINGLES)
 def test_wild_card_is_the_best_single_merge(costs):
-    np.fill_diagonal(costs, np.abs(costs.diagonal()))
     chosen = least_cost_partition(costs)
     merges = [
         (*chosen.groups[:place], (chosen.groups[place][0], chosen.groups[place + 1][1]), *chosen.groups[place + 2 :])

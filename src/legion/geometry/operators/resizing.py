@@ -38,7 +38,7 @@ class _Axis:
 
     def directly(self, interval: Interval) -> Interval | None:
         """The outputs that Resize itself yields from what is demanded, where these hold `interval` unchanged."""
-        if self.taps is None or interval == (0, self.resized):
+        if self.taps is None:
             return 0, self.resized
         low, high = self.taps.demand(interval)
         first = float(low * self.scale)

@@ -21,8 +21,12 @@ class Rule(ABC):
     def demand(self, box: Box) -> Demanded:
         """The smallest boxes that contain what the output box needs: clamped to the tensor, never empty."""
 
+    def computed(self, box: Box) -> Box:
+        """The box to compute where `box` is wanted: larger for an operator that yields all or nothing."""
+        return box
+
     def local(self, box: Box, emitter: Emitter) -> None:
-        """Write the operator on exactly the demanded boxes, yielding exactly the output box."""
+        """Write the operator on exactly the demanded boxes, yielding exactly `box`, one that `computed` gives."""
         del box
         emitter.verbatim()
 
@@ -32,28 +36,24 @@ class Rule(ABC):
 
 
 class Whole(Rule):
-    """Demands all inputs whole and computes all: right for any operator, only not split."""
+    """Demands all inputs whole and yields all: right for any operator, only not split."""
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._demanded = self.whole_inputs()
+        self._yielded = Box.whole(site.output.shape)
+
+    def computed(self, box: Box) -> Box:
+        del box
+        return self._yielded
 
     def demand(self, box: Box) -> Demanded:
         del box
         return self._demanded
 
-    def local(self, box: Box, emitter: Emitter) -> None:
-        whole = Box.whole(self.site.output.shape)
-        if box == whole or len(self.site.operator.outputs) > 1:
-            emitter.verbatim()
-        else:
-            emitter.emit_cropped(
-                emitter.operator.op_type, emitter.inputs, emitter.operator.attributes, computed=whole, wanted=box
-            )
-
 
 class WholeAxes(Rule):
-    """Demands and computes some axes whole, cuts the output from that, and splits along the others.
+    """Demands and yields some axes whole, and splits along the others.
 
     Input and output have the same rank; on the other axes each element needs its own index alone.
     """
@@ -64,7 +64,6 @@ class WholeAxes(Rule):
         self.axes = frozenset(axis % rank for axis in axes)
 
     def computed(self, box: Box) -> Box:
-        """The output box with the whole of `axes`."""
         return with_whole_axes(box, self.site.output.shape, self.axes)
 
     def parameters(self, computed: Box) -> Demanded:
@@ -75,12 +74,6 @@ class WholeAxes(Rule):
     def demand(self, box: Box) -> Demanded:
         computed = self.computed(box)
         return (with_whole_axes(computed, self.site.shape(0), self.axes), *self.parameters(computed))
-
-    def local(self, box: Box, emitter: Emitter) -> None:
-        operator = emitter.operator
-        emitter.emit_cropped(
-            operator.op_type, emitter.inputs, operator.attributes, computed=self.computed(box), wanted=box
-        )
 
 
 def with_whole_axes(box: Box, shape: Sequence[int], axes: frozenset[int]) -> Box:

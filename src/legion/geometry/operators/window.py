@@ -66,12 +66,11 @@ def windows_of(site: Site, kernel: Sequence[int]) -> tuple[Window, ...]:
     auto_pad = site.text("auto_pad", "NOTSET")
     windows: list[Window] = []
     for axis, extent in enumerate(site.shape(0)[2:]):
-        reach = dilations[axis] * (kernel[axis] - 1) + 1
         before, after = pads[axis], pads[axis + rank]
         if auto_pad == "VALID":
             before, after = 0, 0
         elif auto_pad in {"SAME_UPPER", "SAME_LOWER"}:
-            before, after = _same_padding(extent, strides[axis], reach, upper=auto_pad == "SAME_UPPER")
+            before, after = _same_padding(site, extent, strides[axis], kernel[axis], dilations[axis])
         windows.append(
             Window(
                 kernel=kernel[axis],
@@ -85,9 +84,18 @@ def windows_of(site: Site, kernel: Sequence[int]) -> tuple[Window, ...]:
     return tuple(windows)
 
 
-def _same_padding(extent: int, stride: int, reach: int, *, upper: bool) -> Interval:
-    total = max(0, (-(-extent // stride) - 1) * stride + reach - extent)
-    return (total // 2, total - total // 2) if upper else (total - total // 2, total // 2)
+def _same_padding(site: Site, extent: int, stride: int, kernel: int, dilation: int) -> Interval:
+    """What SAME_UPPER and SAME_LOWER pad.
+
+    As ONNX Runtime has it: for pools dilation does not count, and what would be negative padding is cut.
+    """
+    last = (-(-extent // stride) - 1) * stride
+    if site.operator.op_type == "Conv":
+        total = max(0, last + dilation * (kernel - 1) + 1 - extent)
+    else:
+        total = last + kernel - extent
+    before = int((total if site.text("auto_pad", "") == "SAME_UPPER" else total + 1) / 2)
+    return before, total - before
 
 
 def spatial_demand(windows: Sequence[Window], box: Box) -> tuple[Interval, ...]:

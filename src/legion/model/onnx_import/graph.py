@@ -66,6 +66,8 @@ def graph_of(model: onnx.ModelProto, weights: Mapping[str, Array], opset: int) -
     """A graph of the model's nodes, its initializers and `weights`, which are inputs of the model."""
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     constants.update(weights)
+    for node in model.graph.node:
+        _name_omitted_outputs(node)
     return Graph(
         name=model.graph.name,
         opset=opset,
@@ -74,6 +76,12 @@ def graph_of(model: onnx.ModelProto, weights: Mapping[str, Array], opset: int) -
         inputs=[port for port in model.graph.input if port.name not in constants],
         outputs=list(model.graph.output),
     )
+
+
+def _name_omitted_outputs(node: onnx.NodeProto) -> None:
+    """An output that is left out before one that is not becomes one that nobody reads."""
+    stem = next(name for name in node.output if name)
+    node.output[:] = [name or f"{stem}/omitted{index}" for index, name in enumerate(node.output)]
 
 
 def infer_types(graph: Graph) -> None:

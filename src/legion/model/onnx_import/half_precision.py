@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from legion.errors import InputError
 from legion.model.model import Array
 
 _TYPE_ATTRIBUTES = frozenset({"to", "dtype", "output_dtype", "precision", "softmax_precision", "stash_type"})
@@ -17,7 +18,10 @@ def widen_array(values: Array) -> Array:
 
 
 def widen_graph(graph: onnx.GraphProto) -> None:
-    """Replace float16 by float32 in place: ports, initializers, attributes, and graphs inside them."""
+    """Replace float16 by float32 in place: ports, initializers, attributes, and graphs inside them.
+
+    Raises InputError for a constant whose values do not fit its shape.
+    """
     _widen_tensors(graph.initializer)
     for port in [*graph.input, *graph.output, *graph.value_info]:
         if port.type.tensor_type.elem_type == TensorProto.FLOAT16:
@@ -39,4 +43,8 @@ def _widen_attribute(attribute: onnx.AttributeProto) -> None:
 def _widen_tensors(tensors: Iterable[onnx.TensorProto]) -> None:
     for tensor in tensors:
         if tensor.data_type == TensorProto.FLOAT16:
-            tensor.CopyFrom(numpy_helper.from_array(widen_array(numpy_helper.to_array(tensor)), tensor.name))
+            try:
+                values = numpy_helper.to_array(tensor)
+            except ValueError as exc:
+                raise InputError("a float16 constant does not fit its shape; export the model again") from exc
+            tensor.CopyFrom(numpy_helper.from_array(widen_array(values), tensor.name))

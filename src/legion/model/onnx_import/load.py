@@ -12,7 +12,7 @@ from legion.model.onnx_import.parse import Source, parse
 from legion.model.onnx_import.simplify import drop_unused, remove_identities, replace_dynamic_fills, replace_splits
 from legion.model.onnx_import.sizes import fix_sizes
 from legion.model.onnx_import.typed import declared_ports, model_of
-from legion.model.onnx_import.versions import convert_opset, opset_of
+from legion.model.onnx_import.versions import convert_opset, keep_old_sampling, opset_of
 
 
 def load_model(source: Source, *, batch: int = 1, sizes: Mapping[str, int] | None = None) -> Model:
@@ -29,10 +29,12 @@ def load_model(source: Source, *, batch: int = 1, sizes: Mapping[str, int] | Non
     refuse_unsupported(proto)
     declared = declared_ports(proto, weights)
     fix_sizes(proto, declared.inputs, batch, sizes or {})
+    opset = opset_of(proto)
     proto = convert_opset(proto)
     widen_graph(proto.graph)
     graph = graph_of(proto, {name: widen_array(values) for name, values in weights.items()}, opset_of(proto))
     fold_constants(graph)
+    keep_old_sampling(graph, opset)
     drop_unused(graph)
     remove_identities(graph)
     replace_splits(graph)

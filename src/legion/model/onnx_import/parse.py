@@ -33,8 +33,8 @@ def parse(source: Source) -> tuple[onnx.ModelProto, dict[str, Array]]:
     if original.graph.sparse_initializer:
         raise InputError(f"{_described(source)} has sparse weights; export it with dense ones")
     weights = {tensor.name: _values(tensor) for tensor in original.graph.initializer}
-    model = _without_weights(original)
     try:
+        model = _without_weights(original)
         checker.check_model(model)  # pyright: ignore[reportUnknownMemberType] - a partial stub
         if model.functions:
             model = inliner.inline_local_functions(model)
@@ -88,7 +88,7 @@ def _values(tensor: onnx.TensorProto) -> Array:
         )
     try:
         return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError) as exc:
+    except (KeyError, TypeError, ValueError) as exc:
         raise InputError(
             f"the values of {tensor.name!r} do not fit its declared shape; export the model again"
         ) from exc

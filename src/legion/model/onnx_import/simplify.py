@@ -8,6 +8,7 @@ from legion.errors import InputError
 from legion.model.onnx_import.graph import Graph
 
 _VARIADIC = frozenset({"Concat", "Max", "Mean", "Min", "Sum"})
+_OPTIONAL = defs.OpSchema.FormalParameterOption.Optional
 _SHAPING = frozenset({"Expand", "Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
 
@@ -115,6 +116,6 @@ def drop_unused(graph: Graph) -> None:
 
 def _drop_optional_outputs(node: onnx.NodeProto, read: set[str], opset: int) -> None:
     declared = defs.get_schema(node.op_type, opset).outputs
-    optional = defs.OpSchema.FormalParameterOption.Optional
-    while len(node.output) > 1 and node.output[-1] not in read and declared[len(node.output) - 1].option == optional:
+    optional = {index for index, output in enumerate(declared) if output.option == _OPTIONAL}
+    while len(node.output) - 1 in optional and node.output[-1] not in read:
         del node.output[-1]

@@ -52,9 +52,13 @@ def _symbolic(
             raise InputError(f"input {port.name!r} has no shape, not even a symbolic one; export the model with shapes")
         for axis, dimension in enumerate(port.type.tensor_type.shape.dim):
             if not dimension.HasField("dim_value") or dimension.dim_value < 0:
-                yield dimension.dim_param or f"{port.name}[{axis}]", axis, dimension
+                yield _symbol(dimension) or f"{port.name}[{axis}]", axis, dimension
 
 
 def _means_batch(dimension: onnx.TensorShapeProto.Dimension) -> bool:
-    symbol = dimension.dim_param.lower()
+    symbol = _symbol(dimension).lower()
     return not symbol or "batch" in symbol or symbol in _BATCH_NAMES
+
+
+def _symbol(dimension: onnx.TensorShapeProto.Dimension) -> str:
+    return str(dimension.dim_param)  # protobuf gives bytes where a damaged file holds no text

@@ -1,12 +1,15 @@
 """Brings models of older operator sets to the one that Legion's rules are written for."""
 
 import onnx
-from onnx import version_converter
+from onnx import defs, helper, shape_inference, version_converter
 
 from legion.errors import InputError
+from legion.model.onnx_import.graph import Graph
 
 _LOWEST_OPSET = 7
 _TARGET_OPSET = 18
+_FIRST_OPSET_WITH_SAMPLING_MODES = 11
+_FIRST_OPSET_OF_ONE_AXIS_HARDMAX = 13
 _IR_VERSION = 10
 
 
@@ -21,17 +24,38 @@ def opset_of(model: onnx.ModelProto) -> int:
 def convert_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model in opset 18, or as it is where it is newer.
 
-    Raises InputError below opset 7, and where an operator has no counterpart in opset 18.
+    Raises InputError below opset 7, above what the onnx package knows, and where an operator has no counterpart in opset 18.
     """
     opset = opset_of(model)
     if opset < _LOWEST_OPSET:
         raise InputError(f"the model uses opset {opset}; export it with opset {_LOWEST_OPSET} or newer")
+    if opset > defs.onnx_opset_version():
+        raise InputError(f"the model uses opset {opset}, newer than the onnx package installed here; upgrade that")
     model.ir_version = max(model.ir_version, _IR_VERSION)
     if opset >= _TARGET_OPSET:
         return model
+    if opset < _FIRST_OPSET_OF_ONE_AXIS_HARDMAX and any(node.op_type == "Hardmax" for node in model.graph.node):
+        raise InputError(
+            f"Hardmax of opset {opset} has no counterpart in opset {_TARGET_OPSET}; export with a newer opset"
+        )
     try:
         return version_converter.convert_version(model, _TARGET_OPSET)
-    except (RuntimeError, ValueError) as exc:
+    except (RuntimeError, ValueError, shape_inference.InferenceError, version_converter.ConvertError) as exc:
         raise InputError(
             f"cannot bring the model from opset {opset} to {_TARGET_OPSET}: {exc}; export it with a newer opset"
         ) from exc
+
+
+def keep_old_sampling(graph: Graph, opset: int) -> None:
+    """Say how Upsample, and Resize before opset 11, sample; the converter leaves it to the new default.
+
+    They took pixel `i / scale`; which neighbour was nearest, ONNX left open, so ONNX Runtime's choice holds.
+    """
+    if opset >= _FIRST_OPSET_WITH_SAMPLING_MODES:
+        return
+    for node in graph.nodes:
+        if node.op_type == "Resize":
+            scales = graph.constants.get(node.input[2])
+            nearest = "floor" if scales is None or (scales >= 1).all() else "ceil"
+            node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
+            node.attribute.append(helper.make_attribute("nearest_mode", nearest))

@@ -1,0 +1,79 @@
+"""How long profiling and planning take.
+
+Method: wall seconds. `profile`: VGG-16 on one local worker of one thread, with nothing known, default
+measurement policy; each of several rounds starts a new worker. `plan`: ResNet-50 on six devices from a
+profile in memory (one device's samples under six names, at speeds that differ), Demand and matrices built anew in each
+round, wild card by prediction, no trials; the first round is reported apart, since it imports and warms up.
+"""
+
+from dataclasses import dataclass, replace
+from statistics import median
+from time import perf_counter
+
+from rich.console import Console
+
+from bench.results_file import write_results
+from legion.model import zoo
+from legion.model.onnx_import import load_model
+from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
+from legion.session.cluster import local_cluster
+from legion.session.stages import Planning, profile_devices
+
+ROUNDS = 5
+SLOWDOWNS = (1.0, 1.0, 1.0, 1.8, 1.8, 2.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    what: str
+    seconds: tuple[float, ...]
+
+    @property
+    def median_s(self) -> float:
+        return median(self.seconds)
+
+
+def main() -> None:
+    """Measure both, and write the results."""
+    timings = [_profiling("vgg16"), *(_planning(name) for name in zoo.NAMES)]
+    console = Console()
+    for timing in timings:
+        console.print(f"{timing.what}: {timing.median_s:.2f} s (first {timing.seconds[0]:.2f} s)")
+    results = [{"what": each.what, "median_s": each.median_s, "seconds": each.seconds} for each in timings]
+    write_results("planning", __doc__ or "", results)
+
+
+def _profiling(name: str) -> Timing:
+    model = load_model(zoo.build(name).SerializeToString())
+    seconds: list[float] = []
+    for _ in range(ROUNDS):
+        with local_cluster(1) as cluster:
+            started = perf_counter()
+            profile_devices(model, cluster)
+            seconds.append(perf_counter() - started)
+    return Timing(what=f"profile {name} on one device", seconds=tuple(seconds))
+
+
+def _planning(name: str) -> Timing:
+    model = load_model(zoo.build(name).SerializeToString())
+    with local_cluster(1) as cluster:
+        (measured,) = profile_devices(model, cluster, policy=MeasurementPolicy(rounds=1)).devices.values()
+    devices = {f"device-{index}": _slower(measured, factor) for index, factor in enumerate(SLOWDOWNS)}
+    seconds: list[float] = []
+    for _ in range(ROUNDS):
+        started = perf_counter()
+        planning = Planning(model, Profile(devices=devices))
+        planning.programs(planning.choose("legion").scheme)
+        seconds.append(perf_counter() - started)
+    return Timing(what=f"plan {name} for {len(devices)} devices", seconds=tuple(seconds))
+
+
+def _slower(profile: DeviceProfile, factor: float) -> DeviceProfile:
+    layers = tuple(
+        replace(sample, seconds=tuple(value * factor for value in sample.seconds)) for sample in profile.layers
+    )
+    return replace(profile, layers=layers)
+
+
+if __name__ == "__main__":
+    main()

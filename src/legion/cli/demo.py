@@ -1,0 +1,128 @@
+"""`legion demo`: the whole path on VGG-16 and a photograph, with workers on this machine."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Annotated
+
+import typer
+from matplotlib import get_data_path
+
+from legion.cli.console import errors, output, progress_bar
+from legion.cli.inputs import Normalization, image_feed
+from legion.cli.running import comparison_line
+from legion.engine.whole_model import WholeModel
+from legion.model import zoo
+from legion.model.model import Array, Model
+from legion.model.onnx_import import load_model
+from legion.plan.timeline import Timeline
+from legion.report.picture import draw_plan, save_picture
+from legion.report.tables import plan_tables, timeline_table, wild_card_line
+from legion.report.timeline_text import LEGEND, timeline_lines
+from legion.session.cluster import local_cluster
+from legion.session.compare import Comparison, compare
+from legion.session.inference_session import InferenceSession
+from legion.session.progress import Progress
+
+NETWORK = "vgg16"
+PHOTOGRAPH = "grace_hopper.jpg"
+MAX_WORKERS = 4
+ROUNDS = 9
+PICTURE = "legion-demo.png"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """One frame on the workers, and the same frame in this process on the whole model."""
+
+    timeline: Timeline
+    alone_s: float
+    comparison: Comparison
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--output", help="Where to write the network and the picture.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """Plan VGG-16, run a photograph through it on local workers, compare with ONNX Runtime, and draw what happened.
+
+    As many workers as processor cores, at most four, of one thread each.
+    """
+    workers = min(MAX_WORKERS, os.cpu_count() or 1)
+    path = folder / f"{NETWORK}.onnx"
+    with progress_bar() as progress:
+        model = _network(path, progress)
+        output.print(f"[bold]{NETWORK}[/], {len(model.layers)} layers, on {workers} workers of this machine")
+        feeds = _photograph(model)
+        with local_cluster(workers) as cluster:
+            session = InferenceSession(model, cluster=cluster, progress=progress)
+            rounds = _rounds(session, WholeModel(path), feeds, progress)
+    typical = sorted((each.timeline for each in rounds), key=lambda timeline: timeline.latency_s)[len(rounds) // 2]
+    _show(session, typical)
+    _show_result(workers, rounds)
+    _draw(session, typical, workers, folder / PICTURE)
+
+
+def _network(path: Path, progress: Progress) -> Model:
+    progress(f"writing {NETWORK} with seeded weights", 0.0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    zoo.write(NETWORK, path)
+    progress(f"reading {NETWORK}", 0.5)
+    return load_model(path)
+
+
+def _photograph(model: Model) -> dict[str, Array]:
+    path = Path(get_data_path()) / "sample_data" / PHOTOGRAPH
+    port = model.inputs[0]
+    output.print(f"the photograph {PHOTOGRAPH}, resized to {port.type.shape[3]}x{port.type.shape[2]}")
+    return {port.name: image_feed(path, port, Normalization.IMAGENET)}
+
+
+def _rounds(
+    session: InferenceSession, whole: WholeModel, feeds: dict[str, Array], progress: Progress
+) -> tuple[_Round, ...]:
+    """Frames on the workers and alone in turn, so that both meet the same machine; the first round only warms up."""
+    rounds: list[_Round] = []
+    for index in range(ROUNDS + 1):
+        progress("running the photograph on the workers and alone, in turn", index / (ROUNDS + 1))
+        outputs = dict(zip((port.name for port in session.get_outputs()), session.run(None, feeds), strict=True))
+        timeline = session.measured
+        started = perf_counter()
+        expected = whole.run(feeds)
+        alone_s = perf_counter() - started
+        rounds.append(_Round(timeline=timeline, alone_s=alone_s, comparison=compare(outputs, expected)))
+    return tuple(rounds[1:])
+
+
+def _show(session: InferenceSession, timeline: Timeline) -> None:
+    for table in plan_tables(session.model, session.choice):
+        output.print(table)
+    output.print(wild_card_line(session.choice))
+    output.print(timeline_table(session.predicted, timeline, session.model, session.choice))
+    for line in timeline_lines(timeline):
+        output.print(line, highlight=False, markup=False)
+    errors.print(LEGEND, highlight=False)
+
+
+def _show_result(workers: int, rounds: tuple[_Round, ...]) -> None:
+    together_s = median(each.timeline.latency_s for each in rounds)
+    alone_s = median(each.alone_s for each in rounds)
+    output.print(
+        f"[bold]{workers} workers answer in {together_s * 1e3:.1f} ms, ONNX Runtime on one thread in "
+        f"{alone_s * 1e3:.1f} ms: {alone_s / together_s:.2f} times as fast[/] (medians of {len(rounds)} rounds)"
+    )
+    output.print(comparison_line(max((each.comparison for each in rounds), key=lambda each: each.max_relative)))
+
+
+def _draw(session: InferenceSession, timeline: Timeline, workers: int, path: Path) -> None:
+    if session.choice.matrices is None:
+        return
+    names = [layer.name for layer in session.model.layers]
+    title = f"{NETWORK} on {workers} workers of this machine"
+    save_picture(
+        draw_plan(title, names, session.choice.matrices, session.scheme, (session.predicted, timeline)), path
+    )
+    output.print(f"picture: {path}")

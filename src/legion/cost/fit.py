@@ -1,0 +1,102 @@
+"""From a profile to the cost model of one network on its devices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from legion.cost.layer_cost import ExtentCurve
+from legion.cost.link_cost import fit_ports
+from legion.cost.model import CostModel, LayerShape
+from legion.errors import InputError
+from legion.geometry.box import Box
+from legion.geometry.demand import Demand
+from legion.geometry.splitting import split_axis
+from legion.model.model import Model
+from legion.model.signature import layer_signature
+from legion.plan.scheme import CONTROLLER
+from legion.profile.extents import measurable, whole_extent
+from legion.profile.pairs import IMAGE_RANK, Pair, largest_pairs
+from legion.profile.samples import Profile
+from legion.profile.statistics import seconds_by_extent
+
+Points = Mapping[str, Sequence[tuple[int, float]]]
+"""Measured (extent, seconds) by signature."""
+
+_FREE = ExtentCurve(extents=(0, 1), seconds=(0.0, 0.0))
+"""Of a layer whose shapes depend on data."""
+
+_HANDLINGS_PER_ROUND_TRIP = 4
+"""Two messages, each handled at both ends; on a fast network that is nearly all of a round trip."""
+
+
+def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence[str]) -> CostModel:
+    """The cost model of `devices`, in that order, from their samples.
+
+    A layer whose shapes depend on data can't be measured beforehand and is counted as free, on whichever device it
+    runs. Raises InputError where a device or one of its measurements is missing.
+    """
+    missing = [device for device in devices if device not in profile.devices]
+    if missing:
+        raise InputError(f"The profile lacks device {', '.join(missing)}: run `legion profile` with it.")
+    profiles = {device: profile.devices[device] for device in devices}
+    copy_bytes_per_s = {device: measured.copy_bytes_per_s for device, measured in profiles.items()}
+    handling_s = {device: measured.round_trip_s / _HANDLINGS_PER_ROUND_TRIP for device, measured in profiles.items()}
+    points = {device: seconds_by_extent(measured) for device, measured in profiles.items()}
+    separate = CostModel(
+        layers=tuple(_layer_shape(model, demand, layer) for layer in range(len(model.layers))),
+        image_item_bytes={
+            tensor: np.dtype(kind.dtype).itemsize
+            for tensor, kind in model.tensors.items()
+            if len(kind.shape) >= IMAGE_RANK
+        },
+        curves={device: _curves(model, device, measured) for device, measured in points.items()},
+        saved_s_per_byte=dict.fromkeys(devices, 0.0),
+        ports={device: fit_ports(measured) for device, measured in profiles.items()},
+        copy_bytes_per_s={**copy_bytes_per_s, CONTROLLER: max(copy_bytes_per_s.values())},
+        handling_s={**handling_s, CONTROLLER: min(handling_s.values())},
+    )
+    pairs = largest_pairs(model, demand)
+    saved = {device: _saved_s_per_byte(model, separate, device, measured, pairs) for device, measured in points.items()}
+    return replace(separate, saved_s_per_byte=saved)
+
+
+def _layer_shape(model: Model, demand: Demand, layer: int) -> LayerShape:
+    outputs = model.layers[layer].outputs
+    return LayerShape(
+        outputs=outputs,
+        axis=split_axis(demand, layer),
+        extent=whole_extent(model, demand, layer),
+        volume=max(1, Box.whole(model.tensors[outputs[0]].shape).volume),
+    )
+
+
+def _curves(model: Model, device: str, points: Points) -> tuple[ExtentCurve, ...]:
+    return tuple(
+        ExtentCurve.through(_measured(model, device, points, layer_signature(model, index)))
+        if measurable(model, index)
+        else _FREE
+        for index in range(len(model.layers))
+    )
+
+
+def _saved_s_per_byte(model: Model, separate: CostModel, device: str, points: Points, pairs: Sequence[Pair]) -> float:
+    """What two layers run as one save against both alone, per byte of what stays between them; never below zero.
+
+    Least squares over the pairs, each weighed by one over its time, in proportion to which it is uncertain.
+    """
+    saved_times_bytes = bytes_squared = 0.0
+    for pair in pairs:
+        apart_s = separate.run_s(device, pair.segment)
+        together_s = ExtentCurve.through(_measured(model, device, points, pair.key)).at(pair.extent)
+        kept_bytes = pair.segment.boxes[pair.tensor].volume * separate.image_item_bytes[pair.tensor]
+        saved_times_bytes += (apart_s - together_s) * kept_bytes / together_s**2
+        bytes_squared += kept_bytes**2 / together_s**2
+    return max(0.0, saved_times_bytes / bytes_squared) if pairs else 0.0
+
+
+def _measured(model: Model, device: str, points: Points, key: str) -> Sequence[tuple[int, float]]:
+    measured = points.get(key)
+    if measured is None:
+        raise InputError(f"Device {device} lacks samples of layers of {model.name}: run `legion profile` for it.")
+    return measured

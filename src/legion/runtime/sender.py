@@ -1,0 +1,77 @@
+"""A node's ordered send queue: one tensor in the port at a time, on a thread of its own."""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from legion.errors import LegionError
+from legion.transport.base import Frame, OutPort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A tensor to send. `sent` is called with the times at which it entered the port and was released."""
+
+    peer: str
+    frames: tuple[Frame, Frame]
+    cancelled: Callable[[], bool]
+    sent: Callable[[float, float], None]
+
+
+class Sender:
+    """The thread and its queue; all methods may be called from any other thread."""
+
+    def __init__(self, port: OutPort, clock: Callable[[], float]) -> None:
+        self._port = port
+        self._clock = clock
+        self._queue: queue.SimpleQueue[Outgoing | Callable[[], None] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._drain, name="sender", daemon=True)
+        self._thread.start()
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Queue a tensor."""
+        self._queue.put(outgoing)
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Call `action` on the sender's thread when all that is queued now has been sent or cancelled."""
+        self._queue.put(action)
+
+    def connect(self, peers: Mapping[str, str]) -> None:
+        """Connect to these peers in place of the earlier ones, after all that is queued now; wait for it.
+
+        Raises InputError for an address that leads nowhere.
+        """
+        done: Future[None] = Future()
+
+        def connect() -> None:
+            try:
+                self._port.connect(peers)
+            except LegionError as exc:
+                done.set_exception(exc)
+            else:
+                done.set_result(None)
+
+        self.then(connect)
+        done.result()
+
+    def close(self) -> None:
+        """Drop what is queued, and end the thread."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _drain(self) -> None:
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, Outgoing):
+                self._send(item)
+            else:
+                item()
+        self._port.close()
+
+    def _send(self, item: Outgoing) -> None:
+        start_s = self._clock()
+        if self._port.send(item.peer, item.frames, lambda: self._closed or item.cancelled()):
+            item.sent(start_s, self._clock())

@@ -1,0 +1,63 @@
+"""Profiles that nobody measured: seconds from counting multiplications, the same on every machine."""
+
+from math import prod
+
+from legion.cluster.device import DeviceInfo
+from legion.geometry.demand import Demand
+from legion.model.model import Model
+from legion.profile.probes import LayerProbe, plan_probes
+from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, Profile
+
+MULTIPLICATIONS_PER_S = 5e9
+CALL_S = 2e-5
+LINK_LATENCY_S = 2e-4
+LINK_BYTES_PER_S = 12e6
+REFERENCE_S = (1.0,)
+
+
+def counted_profile(model: Model, speeds: dict[str, float]) -> Profile:
+    """A profile of devices of these relative speeds on links of 100 Mbit/s."""
+    probes = plan_probes(model, Demand(model))
+    return Profile(devices={name: _device(name, probes, speed) for name, speed in speeds.items()})
+
+
+def _device(name: str, probes: tuple[LayerProbe, ...], speed: float) -> DeviceProfile:
+    return DeviceProfile(
+        device=DeviceInfo(
+            name=name,
+            cores=1,
+            threads=1,
+            memory_bytes=1 << 32,
+            machine="counted",
+            engine="none",
+            providers=(),
+            versions={},
+        ),
+        measured_at="2026-01-01T00:00:00+00:00",
+        policy=MeasurementPolicy(rounds=1),
+        layers=tuple(
+            LayerSample(
+                key=probe.key,
+                extent=probe.extent,
+                seconds=((CALL_S + _multiplications(probe) / MULTIPLICATIONS_PER_S) / speed,),
+                reference_before_s=REFERENCE_S,
+                reference_after_s=REFERENCE_S,
+            )
+            for probe in probes
+        ),
+        links=tuple(
+            LinkSample(direction=direction, size_bytes=size, seconds=(LINK_LATENCY_S + size / LINK_BYTES_PER_S,))
+            for direction in ("set", "get")
+            for size in (1_000, 100_000, 1_000_000)
+        ),
+        round_trip_s=2 * LINK_LATENCY_S,
+        copy_bytes_per_s=2e9 * speed,
+    )
+
+
+def _multiplications(probe: LayerProbe) -> float:
+    """Of stride 1: each weight meets each place of the input, or each element of it meets one number."""
+    elements = max(prod(shape) for shape in probe.input_shapes)
+    channels = max(probe.input_shapes[0][1:2], default=1)
+    weights = max((prod(constant.shape) for constant in probe.graph.constants), default=0)
+    return max(float(elements), elements / channels * weights)
