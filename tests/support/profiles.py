@@ -17,7 +17,7 @@ REFERENCE_S = (1.0,)
 
 def counted_profile(model: Model, speeds: dict[str, float]) -> Profile:
     """A profile of devices of these relative speeds on links of 100 Mbit/s."""
-    probes = plan_probes(model, Demand(model))
+    probes = plan_probes(model, Demand(model)).probes
     return Profile(devices={name: _device(name, probes, speed) for name, speed in speeds.items()})
 
 

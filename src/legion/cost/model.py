@@ -24,10 +24,10 @@ class LayerShape:
 class CostModel:
     """What running, copying and sending takes on the devices of a plan, for one model.
 
-    `curves` gives each device one curve per layer, and `saved_s_per_byte` what a byte of an image saves that stays
-    within a segment; `image_item_bytes` has an entry for each such tensor. `copy_bytes_per_s` and `handling_s` have an
-    entry for the controller too, which is taken to be as fast as the fastest device; its ports are as fast as the other
-    end's.
+    `curves` gives each device one curve per layer. `image_item_bytes` has an entry for each tensor of rank 4 or more,
+    and `saved_s_per_byte` is what each byte of these saves that never leaves a segment. `copy_bytes_per_s` and
+    `handling_s` have an entry for the controller too, which is taken to be as fast as the fastest device; its ports are
+    as fast as the other end's.
     """
 
     layers: tuple[LayerShape, ...]

@@ -61,26 +61,29 @@ def device_frame_plan(plan: NodePlan) -> FramePlan:
 
 
 def controller_frame_plan(plan: NodePlan, outputs: Iterable[str] | None) -> FramePlan:
-    """The frame plan of the controller: what it sends without having received it is given by the caller.
+    """The frame plan of the controller: what it sends before it has received any of it is given by the caller.
 
-    `outputs` are kept to the end of the frame; None means all tensors that are received and not sent on.
+    `outputs` are kept to the end of the frame; None means all tensors that are received and not sent.
 
     Raises InputError when the plan does not bring one of `outputs`.
     """
-    instructions = plan.program.instructions
-    received = {each.tensor for each in instructions if isinstance(each, Receive)}
-    sent: dict[str, list[Box]] = {}
-    for each in instructions:
-        if isinstance(each, Send):
-            sent.setdefault(each.tensor, []).append(each.box)
-    results = tuple(sorted(received - sent.keys()) if outputs is None else outputs)
+    received: set[str] = set()
+    sent: set[str] = set()
+    given: dict[str, Box] = {}
+    for each in plan.program.instructions:
+        if isinstance(each, Receive):
+            received.add(each.tensor)
+        elif isinstance(each, Send):
+            sent.add(each.tensor)
+            if each.tensor in given or each.tensor not in received:
+                given[each.tensor] = given.get(each.tensor, each.box).hull(each.box)
+    results = tuple(sorted(received - sent)) if outputs is None else tuple(outputs)
     for name in results:
         if name not in received:
             raise InputError(f"the installed plan does not bring {name!r}; it brings {', '.join(sorted(received))}")
     compiler = _Compiler(plan)
-    for name, boxes in sent.items():
-        if name not in received:
-            compiler.give(name, hull_of(boxes))
+    for name, box in given.items():
+        compiler.give(name, box)
     return compiler.compile(results)
 
 

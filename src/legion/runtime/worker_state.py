@@ -120,28 +120,26 @@ class WorkerState:
             return []
         return self._execute(installed.execution.deliver(event.header, event.array, event.arrived_s))
 
-    def _control(self, event: ControlReceived) -> list[Action]:
-        if isinstance(event.message, Hello):
-            return self._greeted(_Lease(event.peer, event.message.controller))
+    def _control(self, event: ControlReceived) -> list[Action]:  # noqa: PLR0911 - one line per kind of message
+        message = event.message
+        if isinstance(message, Hello):
+            return self._greeted(_Lease(event.peer, message.controller))
         if self._lease is None or event.peer != self._lease.peer:
             self._dropped += 1
             return []
-        return self._obey(event)
-
-    def _obey(self, event: ControlReceived) -> list[Action]:  # noqa: PLR0911 - one line per kind of message
-        match event.message:
+        match message:
             case Goodbye():
                 return [SendControl(peer=event.peer, message=Released()), *self._end_lease()]
             case Ping(request=request):
                 return [SendControl(peer=event.peer, message=Pong(request=request, clock_s=event.clock_s))]
-            case Install() as install:
-                return self._install(event.peer, install)
+            case Install():
+                return self._install(event.peer, message)
             case Uninstall():
                 return self._drop_work()
-            case Begin() | Abandon() as order:
-                return self._order(order)
-            case request:
-                return [StartJob(epoch=self._epoch, request=request, payload=event.payload)]
+            case Begin() | Abandon():
+                return self._order(message)
+            case _:
+                return [StartJob(epoch=self._epoch, request=message, payload=event.payload)]
 
     def _order(self, order: Begin | Abandon) -> list[Action]:
         if self._installed is None or self._installed.plan != order.plan:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from cost_building import chain_model, loaded, residual_model
 from onnx import helper
-from profile_building import random_profile
 
 from legion.cost.exchange import exchange_costs_s
 from legion.cost.fit import cost_model
@@ -19,6 +18,7 @@ from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
 from legion.profile.pairs import largest_pairs
 from legion.profile.samples import Profile
+from unit.profile.profile_building import random_profile
 
 DEVICES = ("a", "b", "c")
 

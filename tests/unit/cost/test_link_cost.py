@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from profile_building import device_profile, link_sample
 
 from legion.cost.link_cost import Link, Ports, between, fit_link, fit_ports
 from legion.errors import InputError
+from unit.profile.profile_building import device_profile, link_sample
 
 SIZES = st.lists(st.integers(1, 10**7), min_size=2, max_size=8, unique=True)
 

@@ -5,7 +5,6 @@ import pytest
 from cost_building import CHAIN, CHANNELS, ROWS, apart_model, chain_model, residual_model
 from hypothesis import given
 from hypothesis import strategies as st
-from profile_building import random_profile
 
 from legion.cost.fit import cost_model
 from legion.cost.matrices import build_matrices
@@ -15,6 +14,7 @@ from legion.model.onnx_import.load import load_model
 from legion.model.zoo import build
 from legion.plan.assign import exported_tensors, share_boxes
 from legion.profile.extents import tile
+from unit.profile.profile_building import random_profile
 
 MODELS = {
     "chain": chain_model,

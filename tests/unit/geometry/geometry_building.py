@@ -293,7 +293,7 @@ def influence(model: Model, inputs: Arrays, name: str, step: float = 1000.0) -> 
     for index in range(varied[name].size):
         changed = varied[name].copy()
         changed.reshape(-1)[index] += np.asarray(step).astype(changed.dtype)
-        moved[index] = session.run([output], {**varied, name: changed})[0] != base
+        moved[index] = ~np.isclose(session.run([output], {**varied, name: changed})[0], base, atol=1e-4)
     return moved
 
 

@@ -67,12 +67,12 @@ def test_mean_variance_normalization_and_cumulative_sum(data):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.data(), st.integers(1, 6))
+@given(st.data(), st.sampled_from([1, 3, 5, 7]))
 def test_local_response_normalization(data, size):
     feeds = {"x": random_array((1, 7, 2, 2))}
-    model = make_model([node("LRN", ["x"], "y", size=size, alpha=0.1)], feeds, {})
+    model = make_model([node("LRN", ["x"], "y", size=size, alpha=0.9)], feeds, {})
     check_operator(data, model, feeds)
-    check_demand(data, model, feeds, exact=False)
+    check_demand(data, model, feeds, step=1.0)
 
 
 REDUCTIONS = ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceProd", "ReduceLogSumExp"]

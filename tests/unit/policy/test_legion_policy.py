@@ -1,7 +1,6 @@
 """The paper's policy: least cost by T, and a wild card that the devices decide on."""
 
 import pytest
-from profile_building import random_profile
 
 from legion.cost.fit import cost_model
 from legion.geometry.demand import Demand
@@ -12,6 +11,7 @@ from legion.policy.base import Request
 from legion.policy.legion import LegionPolicy
 from legion.search.shortest_path import least_cost_partition
 from legion.simulate.simulate import simulate
+from unit.profile.profile_building import random_profile
 
 DEVICES = ("fast", "slow", "slower")
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from profile_building import random_profile
 
 from legion.cost.fit import cost_model
 from legion.errors import InputError
@@ -16,6 +15,7 @@ from legion.plan.verify import verify
 from legion.policy.base import Request
 from legion.policy.policies import POLICIES, policy_named
 from legion.simulate.simulate import simulate
+from unit.profile.profile_building import random_profile
 
 SIZES = {"vgg16": 64, "vgg19": 64, "resnet18": 64, "resnet50": 64, "mobilenetv2": 64, "yolov2": 96}
 

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from profile_building import device_profile, layer_sample
 
 from legion.profile.statistics import normalised_s, reference_s, seconds_by_extent
+from unit.profile.profile_building import device_profile, layer_sample
 
 
 @given(st.lists(st.floats(0.2, 5.0), min_size=1, max_size=7), st.floats(1e-5, 10.0))

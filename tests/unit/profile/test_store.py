@@ -5,13 +5,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from profile_building import device_profile, layer_sample, link_sample
 
 from legion.errors import InputError
 from legion.geometry.local_graph import LocalGraph
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import Profile
 from legion.profile.store import merged, missing_probes, read_profile, write_profile
+from unit.profile.profile_building import device_profile, layer_sample, link_sample
 
 SECONDS = st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=5)
 

@@ -81,11 +81,13 @@ def _positions(mode: str, extent: np.float32, resized: np.float32, scale: np.flo
     return position
 
 
-def _rounded(position: Floats, rounding: str) -> Floats:
+def _rounded(position: Floats, rounding: str) -> NDArray[np.float64]:
+    """In double precision, where adding a half is exact."""
+    exact = position.astype(np.float64)
     if rounding == "floor":
-        return np.floor(position)
+        return np.floor(exact)
     if rounding == "ceil":
-        return np.ceil(position)
+        return np.ceil(exact)
     if rounding == "round_prefer_ceil":
-        return np.floor(position + np.float32(0.5))
-    return np.ceil(position - np.float32(0.5))
+        return np.floor(exact + 0.5)
+    return np.ceil(exact - 0.5)

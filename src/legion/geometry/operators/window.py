@@ -114,10 +114,11 @@ def pads_of(tiles: Sequence[Tile]) -> tuple[int, ...]:
 
 
 def window_attributes(windows: tuple[Window, ...], pads: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """The attributes that all window operators share."""
+    """The attributes that window operators share; `dilations` only where there are any, as not all opsets know them."""
+    dilations = tuple(window.dilation for window in windows)
     return {
         "kernel_shape": tuple(window.kernel for window in windows),
         "strides": tuple(window.stride for window in windows),
-        "dilations": tuple(window.dilation for window in windows),
         "pads": pads,
+        **({"dilations": dilations} if any(dilation > 1 for dilation in dilations) else {}),
     }

@@ -24,7 +24,8 @@ def opset_of(model: onnx.ModelProto) -> int:
 def convert_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model in opset 18, or as it is where it is newer.
 
-    Raises InputError below opset 7, above what the onnx package knows, and where an operator has no counterpart in opset 18.
+    Raises InputError below opset 7, above what the onnx package knows, and where an operator has no
+    counterpart in opset 18.
     """
     opset = opset_of(model)
     if opset < _LOWEST_OPSET:

@@ -1,0 +1,162 @@
+"""The frames of an installed plan, as the controller runs them: its own part on the caller's thread."""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from legion.errors import InternalError, PeerError
+from legion.model.model import Array
+from legion.plan.executable import ExecutablePlan
+from legion.plan.program import Receive
+from legion.plan.scheme import CONTROLLER
+from legion.runtime.controller_events import (
+    AbandonRun,
+    BeginFrame,
+    ExecuteBatch,
+    NodeReported,
+    OwnFrameDone,
+    RunFailed,
+    UsePlan,
+)
+from legion.runtime.frame_meter import FrameMeter
+from legion.runtime.frame_plan import controller_frame_plan
+from legion.runtime.interpreter import FrameLog, Interpreter, PreparedPlan
+from legion.runtime.sender import Sender
+from legion.runtime.switchboard import FrameEvent, Switchboard
+from legion.wire.messages import FrameReport
+
+FRAMES_IN_FLIGHT = 2
+"""A device may still be sending its last tensors of a frame when the first ones of the next arrive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameTimes:
+    """When a frame began and ended, by the controller's clock."""
+
+    frame: int
+    begun_s: float
+    ended_s: float
+
+
+class Frames:
+    """Runs one installed plan, frame after frame. `take` is called by the receiving thread, the rest by one other."""
+
+    def __init__(
+        self, plan: int, executable: ExecutablePlan, switchboard: Switchboard, sender: Sender, clock: Callable[[], float]
+    ) -> None:
+        self.plan = plan
+        self.executable = executable
+        self.last: FrameTimes | None = None
+        self._switchboard = switchboard
+        self._sender = sender
+        self._clock = clock
+        self._meter = FrameMeter()
+        self._interpreters: dict[tuple[str, ...] | None, Interpreter] = {}
+        self._next_frame = 0
+        self._inbox: queue.SimpleQueue[ExecuteBatch | RunFailed] = queue.SimpleQueue()
+        self._reports: dict[int, dict[str, FrameReport]] = {}
+        self._reported = threading.Condition()
+        self._reporters = {name for name, node in executable.nodes.items() if node.program.instructions}
+
+    def use(self) -> None:
+        """Make the switchboard take part in these frames."""
+        programs = {name: node.program for name, node in self.executable.nodes.items()}
+        devices = tuple(name for name in programs if name != CONTROLLER)
+        starting = tuple(
+            name
+            for name in devices
+            if programs[name].instructions and not isinstance(programs[name].instructions[0], Receive)
+        )
+        self._switchboard.post(
+            UsePlan(
+                plan=self.plan,
+                program=programs[CONTROLLER],
+                devices=devices,
+                self_starting=starting,
+                frames_in_flight=FRAMES_IN_FLIGHT,
+            )
+        )
+
+    def take(self, event: FrameEvent) -> None:
+        """Called by the receiving thread: something happened to a frame."""
+        if not isinstance(event, NodeReported):
+            self._inbox.put(event)
+        elif event.report.plan == self.plan:
+            with self._reported:
+                self._reports.setdefault(event.report.frame, {})[event.node] = event.report
+                self._reported.notify_all()
+
+    def run(self, inputs: Mapping[str, Array], outputs: Sequence[str] | None, timeout_s: float) -> dict[str, Array]:
+        """Run one frame to its end.
+
+        Raises InputError for a missing input or an unknown output, PeerError when a device fails or
+        the frame takes longer than `timeout_s`, and whatever a device raised in running it.
+        """
+        interpreter = self._interpreter(outputs)
+        self._await_reports(self._next_frame - FRAMES_IN_FLIGHT, timeout_s)
+        interpreter.begin(self._next_frame, inputs)
+        frame, self._next_frame = self._next_frame, self._next_frame + 1
+        begun_s = self._clock()
+        try:
+            self._switchboard.post(BeginFrame(frame=frame))
+            self._execute(interpreter, frame, begun_s + timeout_s)
+            results = interpreter.results()
+            self.last = FrameTimes(frame=frame, begun_s=begun_s, ended_s=self._clock())
+            # The caller may change its inputs as soon as this returns, so that what was sent must be out.
+            self._await(lambda: CONTROLLER in self._reports.get(frame, ()), timeout_s)
+        except BaseException:
+            interpreter.abandon(frame)
+            self._switchboard.post(AbandonRun(frame=frame))
+            self._reports.pop(frame, None)
+            raise
+        return results
+
+    def last_reports(self, timeout_s: float) -> dict[str, FrameReport]:
+        """All nodes' reports of the last frame that was run to its end.
+
+        Raises InternalError if there is none, PeerError when a report does not come.
+        """
+        if self.last is None:
+            raise InternalError("no frame was run to its end yet; run one first")
+        self._await_reports(self.last.frame, timeout_s)
+        return dict(self._reports[self.last.frame])
+
+    def _interpreter(self, outputs: Sequence[str] | None) -> Interpreter:
+        key = None if outputs is None else tuple(outputs)
+        if key not in self._interpreters:
+            frame_plan = controller_frame_plan(self.executable.nodes[CONTROLLER], outputs)
+            prepared = PreparedPlan(plan=self.plan, node=CONTROLLER, frame_plan=frame_plan, executables=())
+            self._interpreters[key] = Interpreter(prepared, self._sender, self._clock, self._own_part_done)
+        return self._interpreters[key]
+
+    def _own_part_done(self, log: FrameLog) -> None:
+        self._switchboard.post(OwnFrameDone(report=self._meter.report(self.plan, log)))
+
+    def _execute(self, interpreter: Interpreter, frame: int, deadline_s: float) -> None:
+        while True:
+            try:
+                event = self._inbox.get(timeout=max(0.0, deadline_s - self._clock()))
+            except queue.Empty:
+                missing = ", ".join(sorted(self._reporters - {CONTROLLER} - self._reports.get(frame, {}).keys()))
+                raise PeerError(f"no answer in time; {missing or 'the network'} did not finish the frame") from None
+            match event:
+                case RunFailed(frame=failed, error=error) if failed == frame:
+                    raise error
+                case ExecuteBatch(batch=batch) if batch.frame == frame:
+                    interpreter.execute(batch)
+                    if batch.ends_frame:
+                        return
+                case _:
+                    """Left over from a frame that was given up."""
+
+    def _await_reports(self, frame: int, timeout_s: float) -> None:
+        """Wait for all reports of a frame, unless it was given up, and forget those of frames before it."""
+        self._await(lambda: frame not in self._reports or self._reporters == self._reports[frame].keys(), timeout_s)
+        for old in [each for each in self._reports if each < frame]:
+            del self._reports[old]
+
+    def _await(self, condition: Callable[[], bool], timeout_s: float) -> None:
+        with self._reported:
+            if not self._reported.wait_for(condition, timeout_s):
+                raise PeerError("the devices did not report the end of a frame in time; install the plan again")

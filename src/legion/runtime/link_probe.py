@@ -1,0 +1,70 @@
+"""Measures a link with the machinery of real frames: a plan in which a device sends back what it gets."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from legion.geometry.box import Box
+from legion.model.model import Array
+from legion.plan.executable import ExecutablePlan, NodePlan
+from legion.plan.program import Instruction, Program, Receive, Send
+from legion.plan.scheme import CONTROLLER
+from legion.profile.samples import LinkSample
+from legion.wire.messages import FrameReport, Record
+
+
+def link_plan(device: str, sizes_bytes: Sequence[int]) -> ExecutablePlan:
+    """For each size in turn: the controller sends as many bytes, and the device sends them back."""
+    forth: list[Instruction] = []
+    back: list[Instruction] = []
+    for index, size_bytes in enumerate(sizes_bytes):
+        tensor, box = _tensor(index), Box.whole((size_bytes,))
+        forth.append(Send(tensor=tensor, box=box, destination=device))
+        forth.append(Receive(tensor=tensor, box=box, source=device))
+        back.append(Receive(tensor=tensor, box=box, source=CONTROLLER))
+        back.append(Send(tensor=tensor, box=box, destination=CONTROLLER))
+    return ExecutablePlan(nodes={CONTROLLER: _node(CONTROLLER, forth), device: _node(device, back)}, constants={})
+
+
+def link_inputs(sizes_bytes: Sequence[int]) -> dict[str, Array]:
+    """What the controller sends in the frames of a link plan."""
+    return {_tensor(index): np.ones(size_bytes, np.uint8) for index, size_bytes in enumerate(sizes_bytes)}
+
+
+def link_samples(
+    device: str, sizes_bytes: Sequence[int], frames: Sequence[Mapping[str, FrameReport]], offset_s: float
+) -> tuple[LinkSample, ...]:
+    """From frames of a link plan, by the device's clock offset: from entering the port to the arrival."""
+    directions: tuple[tuple[Literal["set", "get"], str, str, int, float], ...] = (
+        ("set", CONTROLLER, device, 0, offset_s),
+        ("get", device, CONTROLLER, 1, -offset_s),
+    )
+
+    def seconds(sender: str, receiver: str, instruction: int, ahead_s: float) -> Iterator[float]:
+        """How long a transfer took in each frame; `ahead_s` is the receiver's clock before the sender's."""
+        for reports in frames:
+            sent, arrived = _record(reports[sender], instruction), _record(reports[receiver], instruction)
+            yield max(0.0, arrived.end_s - sent.start_s - ahead_s)
+
+    return tuple(
+        LinkSample(
+            direction=direction,
+            size_bytes=size_bytes,
+            seconds=tuple(seconds(sender, receiver, 2 * index + step, ahead_s)),
+        )
+        for direction, sender, receiver, step, ahead_s in directions
+        for index, size_bytes in enumerate(sizes_bytes)
+    )
+
+
+def _record(report: FrameReport, instruction: int) -> Record:
+    return next(record for record in report.records if record.instruction == instruction)
+
+
+def _tensor(index: int) -> str:
+    return f"link probe {index}"
+
+
+def _node(name: str, instructions: list[Instruction]) -> NodePlan:
+    return NodePlan(program=Program(node=name, instructions=tuple(instructions)), graphs=(), steps=())

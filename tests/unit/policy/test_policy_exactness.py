@@ -1,0 +1,59 @@
+"""Each policy's plan gives the whole model's answer, on every small network of the zoo and on published topologies."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.backend.test
+import pytest
+from support.interpreter import Interpreter
+from support.networks import Network, network_of, small
+from support.profiles import counted_profile
+
+from legion.geometry.constant_pool import ConstantPool
+from legion.model.zoo import NAMES
+from legion.model.zoo.reseed import before_softmax, reseed
+from legion.plan.compile import compile_plan
+from legion.policy.policies import POLICIES
+from legion.session.stages import Planning
+
+LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
+LIGHT_NAMES = ("densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet")
+"""Without the three whose weights alone take seconds to draw: the benchmark of exactness has them all."""
+DETECTOR = Path(__file__).parents[4] / "shared" / "models" / "version-RFB-320.onnx"
+SPEEDS = {"a": 1.0, "b": 0.45, "c": 0.7}
+TOLERANCE = 1e-5
+
+
+@cache
+def light(name: str) -> Network:
+    return network_of(before_softmax(reseed(onnx.load(LIGHT / f"light_{name}.onnx"))).SerializeToString())
+
+
+def error(network: Network, policy: str, speeds: dict[str, float]) -> float:
+    planning = Planning(network.model, counted_profile(network.model, speeds))
+    programs = planning.programs(planning.choose(policy).scheme)
+    plan = compile_plan(network.model, programs, ConstantPool(network.model))
+    return network.error(Interpreter(network.model, plan).run(network.feeds))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_zoo(name: str, policy: str, count: int) -> None:
+    drawn = np.random.default_rng(count).uniform(0.1, 1.0, count)
+    speeds = {f"device-{index}": float(speed) for index, speed in enumerate(drawn)}
+    assert error(small(name), policy, speeds) <= TOLERANCE
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", LIGHT_NAMES)
+def test_published_topologies(name: str, policy: str) -> None:
+    assert error(light(name), policy, SPEEDS) <= TOLERANCE
+
+
+@pytest.mark.skipif(not DETECTOR.exists(), reason="the face detector's file is not beside this checkout")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_face_detector(policy: str) -> None:
+    assert error(network_of(DETECTOR.read_bytes()), policy, SPEEDS) <= TOLERANCE
