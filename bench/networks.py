@@ -1,4 +1,4 @@
-"""The networks that benchmarks run: the zoo's, the onnx package's light ones re-seeded, and a detector if it is there."""
+"""The networks that benchmarks run: the zoo's, the onnx package's light ones re-seeded, a detector if it is there."""
 
 from collections.abc import Iterator
 from pathlib import Path

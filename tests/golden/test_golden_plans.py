@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.networks import small
-from support.profiles import counted_profile
 
 from legion.model.zoo import NAMES
 from legion.policy.policies import POLICIES
 from legion.session.stages import Planning
+from support.networks import small
+from support.profiles import counted_profile
 
 DEVICES = {
     "two equal": {"a": 1.0, "b": 1.0},

@@ -28,12 +28,11 @@ class Interpreter:
         nodes = {name: _Node(self, plan) for name, plan in self._plan.nodes.items()}
         nodes[CONTROLLER].held = {name: [(Box.whole(feed.shape), feed)] for name, feed in feeds.items()}
         under_way: dict[tuple[str, str, str, Box], Array] = {}
-        while any([node.advance(under_way) for node in nodes.values()]):
-            pass
+        progress = [True]
+        while any(progress):
+            progress = [node.advance(under_way) for node in nodes.values()]
         outputs = [port.name for port in self._model.outputs if port.name in self._model.tensors]
-        return {
-            name: nodes[CONTROLLER].take(name, Box.whole(self._model.tensors[name].shape)) for name in outputs
-        }
+        return {name: nodes[CONTROLLER].take(name, Box.whole(self._model.tensors[name].shape)) for name in outputs}
 
     def execute(self, node: NodePlan, step: int, inputs: list[Array]) -> list[Array]:
         graph = node.graphs[node.steps[step].graph]

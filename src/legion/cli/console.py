@@ -7,7 +7,12 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from legion.plan.timeline import Timeline
+from legion.report.timeline_text import LEGEND, timeline_lines
 from legion.session.progress import Progress as ProgressCallback
+
+_BESIDE_TIMELINE = 36
+"""Columns kept for the node's name before the timeline, and its share behind."""
 
 output = Console()
 errors = Console(stderr=True)
@@ -24,6 +29,13 @@ def progress_bar() -> Generator[ProgressCallback]:
             bar.update(task, description=stage, completed=fraction)
 
         yield report
+
+
+def print_timeline(timeline: Timeline) -> None:
+    """One line per node, as wide as the terminal, and what the characters mean."""
+    for line in timeline_lines(timeline, columns=max(20, output.width - _BESIDE_TIMELINE)):
+        output.print(line, highlight=False, markup=False, soft_wrap=True)
+    errors.print(LEGEND, highlight=False)
 
 
 def print_json(value: object) -> None:

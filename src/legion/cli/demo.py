@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from matplotlib import get_data_path
 
-from legion.cli.console import errors, output, progress_bar
+from legion.cli.console import output, print_timeline, progress_bar
 from legion.cli.inputs import Normalization, image_feed
 from legion.cli.running import comparison_line
 from legion.engine.whole_model import WholeModel
@@ -20,7 +20,6 @@ from legion.model.onnx_import import load_model
 from legion.plan.timeline import Timeline
 from legion.report.picture import draw_plan, save_picture
 from legion.report.tables import plan_tables, timeline_table, wild_card_line
-from legion.report.timeline_text import LEGEND, timeline_lines
 from legion.session.cluster import local_cluster
 from legion.session.compare import Comparison, compare
 from legion.session.inference_session import InferenceSession
@@ -102,9 +101,7 @@ def _show(session: InferenceSession, timeline: Timeline) -> None:
         output.print(table)
     output.print(wild_card_line(session.choice))
     output.print(timeline_table(session.predicted, timeline, session.model, session.choice))
-    for line in timeline_lines(timeline):
-        output.print(line, highlight=False, markup=False)
-    errors.print(LEGEND, highlight=False)
+    print_timeline(timeline)
 
 
 def _show_result(workers: int, rounds: tuple[_Round, ...]) -> None:
@@ -122,7 +119,5 @@ def _draw(session: InferenceSession, timeline: Timeline, workers: int, path: Pat
         return
     names = [layer.name for layer in session.model.layers]
     title = f"{NETWORK} on {workers} workers of this machine"
-    save_picture(
-        draw_plan(title, names, session.choice.matrices, session.scheme, (session.predicted, timeline)), path
-    )
+    save_picture(draw_plan(title, names, session.choice.matrices, session.scheme, (session.predicted, timeline)), path)
     output.print(f"picture: {path}")

@@ -9,8 +9,10 @@ import typer
 from legion.cli.console import errors, output, print_json
 from legion.cli.options import ClusterFile, Json, Local, open_cluster
 from legion.report.tables import device_table
+from legion.runtime.serve import WorkerOptions, serve
 
 DEFAULT_PORT = 7700
+DEFAULT_CACHE = Path.home() / ".cache" / "legion"
 
 
 def worker(
@@ -19,11 +21,12 @@ def worker(
         str, typer.Option(help="Where to listen, HOST:PORT; 0.0.0.0 lets other machines in.")
     ] = f"127.0.0.1:{DEFAULT_PORT}",
     threads: Annotated[int, typer.Option(min=1, help="Computing threads.")] = 1,
-    cache: Annotated[Path, typer.Option(help="Where to keep weights.")] = Path.home() / ".cache" / "legion",
+    cache: Annotated[Path, typer.Option(help="Where to keep weights.")] = DEFAULT_CACHE,
     provider: Annotated[str, typer.Option(help="ONNX Runtime's execution provider.")] = "CPUExecutionProvider",
 ) -> None:
     """Be a device: wait for a controller, run what it installs, then wait for the next. Ctrl-C ends it."""
-    raise NotImplementedError(name, bind, threads, cache, provider, errors)
+    options = WorkerOptions(name=name, bind=bind, threads=threads, cache_directory=cache, provider=provider)
+    serve(options, lambda running: errors.print(f"worker {name} listens at {running.address}; Ctrl-C ends it"))
 
 
 def devices(cluster: ClusterFile = None, local: Local = None, json: Json = False) -> None:

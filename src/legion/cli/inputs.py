@@ -59,8 +59,7 @@ def image_feed(path: Path, port: Port, normalization: Normalization) -> Array:
     if normalization is not Normalization.BYTES:
         pixels = pixels / 255
     if normalization is Normalization.IMAGENET:
-        mean, deviation = (np.array(values, np.float32)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-        pixels = (pixels - mean) / deviation
+        pixels = (pixels - _by_channel(IMAGENET_MEAN)) / _by_channel(IMAGENET_DEVIATION)
     return np.ascontiguousarray(pixels[None]).astype(port.type.dtype)
 
 
@@ -83,6 +82,10 @@ def _port(model: Model, name: str, path: Path) -> Port:
     if not name and len(ports) == 1:
         return model.inputs[0]
     raise InputError(f"which input is {path} for? Write NAME={path}; the model's inputs are {list(ports)}")
+
+
+def _by_channel(values: tuple[float, ...]) -> Array:
+    return np.array(values, np.float32)[:, None, None]
 
 
 def _declared(model: Model, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -17,9 +17,7 @@ ProfileFile = Annotated[Path | None, typer.Option("--profile", help="Use the sam
 PolicyName = Annotated[str, typer.Option("--policy", help="legion, modnn or coedge.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="The extent of a symbolic batch axis.")]
-Sizes = Annotated[
-    list[str] | None, typer.Option("--size", help="The extent of another symbolic axis, as NAME=EXTENT.")
-]
+Sizes = Annotated[list[str] | None, typer.Option("--size", help="The extent of another symbolic axis, as NAME=EXTENT.")]
 Trials = Annotated[bool, typer.Option("--trials/--no-trials", help="Let the policy try candidates on the devices.")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from legion.cli.console import errors, output, print_json, progress_bar
+from legion.cli.console import output, print_json, print_timeline, progress_bar
 from legion.cli.options import (
     Batch,
     ClusterFile,
@@ -22,7 +22,6 @@ from legion.cli.options import (
 from legion.profile.store import read_profile
 from legion.report.summaries import choice_summary, matrices_summary
 from legion.report.tables import matrix_table, plan_tables, wild_card_line
-from legion.report.timeline_text import LEGEND, timeline_lines
 from legion.session.inference_session import InferenceSession
 from legion.session.stages import Planning, profile_devices
 
@@ -91,6 +90,4 @@ def simulate(
         print_json(asdict(timeline))
         return
     output.print(f"predicted latency {timeline.latency_s * 1e3:.1f} ms")
-    for line in timeline_lines(timeline):
-        output.print(line, highlight=False, markup=False)
-    errors.print(LEGEND, highlight=False)
+    print_timeline(timeline)

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from legion.cli.console import errors, output, print_json, progress_bar
+from legion.cli.console import output, print_json, print_timeline, progress_bar
 from legion.cli.inputs import Normalization, read_feeds
 from legion.cli.options import (
     Batch,
@@ -29,7 +29,6 @@ from legion.plan.timeline import Timeline
 from legion.profile.store import read_profile
 from legion.report.summaries import choice_summary, run_summary
 from legion.report.tables import timeline_table, wild_card_line
-from legion.report.timeline_text import LEGEND, timeline_lines
 from legion.session.compare import Comparison, compare_with_whole
 from legion.session.inference_session import InferenceSession
 
@@ -61,12 +60,11 @@ def run(
     network = read_model(model, batch, size)
     feeds = read_feeds(network, inputs or (), normalize)
     profile = read_profile(known) if known else None
-    with open_cluster(cluster, local) as devices:
-        with progress_bar() as progress:
-            session = InferenceSession(
-                network, cluster=devices, policy=policy, profile=profile, trials=trials, progress=progress
-            )
-            outputs, timelines = run_frames(session, feeds, repeat)
+    with open_cluster(cluster, local) as devices, progress_bar() as progress:
+        session = InferenceSession(
+            network, cluster=devices, policy=policy, profile=profile, trials=trials, progress=progress
+        )
+        outputs, timelines = run_frames(session, feeds, repeat)
     comparison = compare_with_whole(model, feeds, outputs) if compare else None
     if save:
         _write_outputs(save, outputs)
@@ -109,9 +107,7 @@ def _show(session: InferenceSession, timelines: Sequence[Timeline], comparison: 
             f"{len(timelines)} frames: median {median(latencies_ms):.2f} ms, "
             f"from {min(latencies_ms):.2f} to {max(latencies_ms):.2f} ms"
         )
-    for line in timeline_lines(timelines[-1]):
-        output.print(line, highlight=False, markup=False)
-    errors.print(LEGEND, highlight=False)
+    print_timeline(timelines[-1])
     if comparison is not None:
         output.print(comparison_line(comparison))
 

@@ -61,5 +61,5 @@ def _check_entry(path: str | Path, entry: _DeviceEntry) -> None:
     host, separator, port = entry.address.rpartition(":")
     if not (host and separator and port.isdigit() and 0 < int(port) < 65536):
         raise InputError(
-            f"cluster file {path}: address {entry.address!r} of {entry.name} is not host:port, such as 192.168.1.20:7700"
+            f"cluster file {path}: address {entry.address!r} of {entry.name} is not host:port, such as pi-1:7700"
         )

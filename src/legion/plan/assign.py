@@ -13,7 +13,7 @@ Shares = Mapping[str, float]
 """Device name to the fraction of each layer's output that it computes; the order is that of the tiles."""
 
 
-def assign(
+def assign(  # noqa: PLR0913 - a scheme is made of just these
     model: Model, demand: Demand, flc: Sequence[Sequence[int]], shares: Shares, *, via_controller: bool, policy: str
 ) -> Scheme:
     """Give each device its share of every tensor that leaves a group; demand says the rest.

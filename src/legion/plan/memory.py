@@ -37,6 +37,6 @@ def check_memory(model: Model, plan: ExecutablePlan, memory_bytes: Mapping[str, 
         needed = required_bytes(model, node)
         if needed > memory_bytes[name]:
             raise InfeasibleError(
-                f"device {name} needs {needed / 1e6:.0f} MB for its part of the plan, has {memory_bytes[name] / 1e6:.0f} MB; "
-                "give it a smaller share, or leave it out"
+                f"device {name} needs {needed / 1e6:.0f} MB for its part of the plan, "
+                f"has {memory_bytes[name] / 1e6:.0f} MB; give it a smaller share, or leave it out"
             )

@@ -50,9 +50,7 @@ def save_picture(figure: Figure, path: Path) -> None:
         raise InputError(f"the picture cannot be written to {path}: {exc.strerror}") from exc
 
 
-def _draw_costs(
-    figure: Figure, axis: Axes, layer_names: Sequence[str], matrices: Matrices, scheme: Scheme
-) -> None:
+def _draw_costs(figure: Figure, axis: Axes, layer_names: Sequence[str], matrices: Matrices, scheme: Scheme) -> None:
     costs_ms = np.where(matrices.T < 0, np.nan, matrices.T * 1e3)
     image = axis.imshow(costs_ms, cmap="viridis_r", interpolation="nearest")
     figure.colorbar(image, ax=axis, label="predicted milliseconds of the group", shrink=0.7)

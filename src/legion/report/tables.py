@@ -30,9 +30,7 @@ def device_table(devices: Mapping[str, DeviceInfo]) -> Table:
     for name, info in devices.items():
         engine = f"{info.engine} {info.versions.get(info.engine, '')}".strip()
         memory = f"{info.memory_bytes / 1e9:.1f} GB"
-        table.add_row(
-            name, str(info.cores), str(info.threads), memory, info.machine, engine, ", ".join(info.providers)
-        )
+        table.add_row(name, str(info.cores), str(info.threads), memory, info.machine, engine, ", ".join(info.providers))
     return table
 
 

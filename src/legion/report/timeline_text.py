@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from legion.plan.timeline import Event, Timeline
 
-_MARKS = {"run": "█", "send": "›", "receive": "·"}
+_MARKS = {"run": "█", "send": ">", "receive": "·"}
 _PRECEDENCE = ("run", "send", "receive")
-LEGEND = "█ run   › send   · wait   (blank: nothing to do)"
+LEGEND = "█ run   > send   · wait   (blank: nothing to do)"
 
 
 def timeline_lines(timeline: Timeline, *, columns: int = 72) -> tuple[str, ...]:

@@ -5,21 +5,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TypeVar
 
 from legion.errors import PeerError
-from legion.runtime.controller_events import Answer, Request
+from legion.runtime.controller_events import Answer
 from legion.runtime.switchboard import OpenCall, Switchboard
 
 _TICK_S = 0.1
 
 T = TypeVar("T")
-
-
-def ask(
-    switchboard: Switchboard, device: str, request: Callable[[int], Request], expected: type[T], silence_s: float
-) -> T:
-    """Ask one device, and wait for its answer; see `wait_for`."""
-    call = switchboard.call(device, request)
-    wait_for(switchboard, [call], silence_s)
-    return answer_of(call, expected)
 
 
 def wait_for(

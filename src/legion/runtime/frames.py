@@ -3,9 +3,8 @@
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-from legion.errors import InternalError, PeerError
+from legion.errors import InputError, PeerError
 from legion.model.model import Array
 from legion.plan.executable import ExecutablePlan
 from legion.plan.program import Receive
@@ -22,6 +21,7 @@ from legion.runtime.controller_events import (
 from legion.runtime.frame_meter import FrameMeter
 from legion.runtime.frame_plan import controller_frame_plan
 from legion.runtime.interpreter import FrameLog, Interpreter, PreparedPlan
+from legion.runtime.measured import FrameTimes
 from legion.runtime.sender import Sender
 from legion.runtime.switchboard import FrameEvent, Switchboard
 from legion.wire.messages import FrameReport
@@ -30,24 +30,20 @@ FRAMES_IN_FLIGHT = 2
 """A device may still be sending its last tensors of a frame when the first ones of the next arrive."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameTimes:
-    """When a frame began and ended, by the controller's clock."""
-
-    frame: int
-    begun_s: float
-    ended_s: float
-
-
 class Frames:
     """Runs one installed plan, frame after frame. `take` is called by the receiving thread, the rest by one other."""
 
     def __init__(
-        self, plan: int, executable: ExecutablePlan, switchboard: Switchboard, sender: Sender, clock: Callable[[], float]
+        self,
+        plan: int,
+        executable: ExecutablePlan,
+        switchboard: Switchboard,
+        sender: Sender,
+        clock: Callable[[], float],
     ) -> None:
         self.plan = plan
         self.executable = executable
-        self.last: FrameTimes | None = None
+        self._last: FrameTimes | None = None
         self._switchboard = switchboard
         self._sender = sender
         self._clock = clock
@@ -102,25 +98,32 @@ class Frames:
             self._switchboard.post(BeginFrame(frame=frame))
             self._execute(interpreter, frame, begun_s + timeout_s)
             results = interpreter.results()
-            self.last = FrameTimes(frame=frame, begun_s=begun_s, ended_s=self._clock())
+            self._last = FrameTimes(frame=frame, begun_s=begun_s, ended_s=self._clock())
             # The caller may change its inputs as soon as this returns, so that what was sent must be out.
             self._await(lambda: CONTROLLER in self._reports.get(frame, ()), timeout_s)
         except BaseException:
+            self._last = None
             interpreter.abandon(frame)
             self._switchboard.post(AbandonRun(frame=frame))
             self._reports.pop(frame, None)
             raise
         return results
 
-    def last_reports(self, timeout_s: float) -> dict[str, FrameReport]:
-        """All nodes' reports of the last frame that was run to its end.
+    @property
+    def last_times(self) -> FrameTimes:
+        """When the last frame ran; InputError if it did not run to its end, or there was none."""
+        if self._last is None:
+            raise InputError("no frame has run to its end; run one first")
+        return self._last
 
-        Raises InternalError if there is none, PeerError when a report does not come.
+    def last_reports(self, timeout_s: float) -> dict[str, FrameReport]:
+        """All nodes' reports of the last frame.
+
+        Raises InputError if it did not run to its end, or there was none, PeerError when a report does not come.
         """
-        if self.last is None:
-            raise InternalError("no frame was run to its end yet; run one first")
-        self._await_reports(self.last.frame, timeout_s)
-        return dict(self._reports[self.last.frame])
+        frame = self.last_times.frame
+        self._await_reports(frame, timeout_s)
+        return dict(self._reports[frame])
 
     def _interpreter(self, outputs: Sequence[str] | None) -> Interpreter:
         key = None if outputs is None else tuple(outputs)

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from legion.engine.base import Executable
 from legion.errors import InputError, InternalError
 from legion.model.model import Array
@@ -108,8 +110,10 @@ class Interpreter:
             self._sender.then(lambda: self._finished(log))
 
     def results(self) -> dict[str, Array]:
-        """The caller's tensors, whole, once the frame has ended."""
-        return {name: self._tensors.make(recipe) for name, recipe in self._frame_plan.results.items()}
+        """The caller's tensors, whole and the caller's to change, once the frame has ended; they are let go here."""
+        made = {name: self._tensors.make(recipe) for name, recipe in self._frame_plan.results.items()}
+        self._tensors = FrameTensors(self._frame_plan.slots)
+        return {name: np.require(array, requirements="W") for name, array in made.items()}
 
     def _start(self, frame: int) -> None:
         self._tensors = FrameTensors(self._frame_plan.slots)

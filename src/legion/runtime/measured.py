@@ -27,6 +27,15 @@ class ClockReading:
         return self.clock_s - (self.asked_s + self.answered_s) / 2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameTimes:
+    """When a frame began and ended, by the controller's clock."""
+
+    frame: int
+    begun_s: float
+    ended_s: float
+
+
 def best_reading(readings: Iterable[ClockReading]) -> ClockReading:
     """The reading of the least round trip: its offset is wrong by half of that at most."""
     return min(readings, key=lambda reading: reading.round_trip_s)
@@ -36,20 +45,19 @@ def measured_timeline(
     programs: Mapping[str, Program],
     reports: Mapping[str, FrameReport],
     offsets_s: Mapping[str, float],
-    begun_s: float,
-    ended_s: float,
+    times: FrameTimes,
 ) -> Timeline:
-    """All events of a frame that began at `begun_s` and ended at `ended_s` of the controller's clock.
+    """All events of a frame.
 
     `offsets_s` are subtracted from the nodes' times; a node without one has the controller's clock.
     """
     events = [
-        _event(program, record, origin_s=begun_s + offsets_s.get(node, 0.0))
+        _event(program, record, origin_s=times.begun_s + offsets_s.get(node, 0.0))
         for node, program in programs.items()
         if node in reports
         for record in reports[node].records
     ]
-    return Timeline(source="measured", latency_s=ended_s - begun_s, events=tuple(events))
+    return Timeline(source="measured", latency_s=times.ended_s - times.begun_s, events=tuple(events))
 
 
 def _event(program: Program, record: Record, origin_s: float) -> Event:

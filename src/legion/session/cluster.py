@@ -34,7 +34,7 @@ class Cluster:
         if plan is self._installed:
             return
         self._installed = None
-        self.controller.install(plan, progress)
+        self.controller.install(plan, lambda device, fraction: progress(f"installing on {device}", fraction))
         self._installed = plan
 
     def holds(self, plan: ExecutablePlan) -> bool:

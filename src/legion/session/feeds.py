@@ -43,11 +43,12 @@ def sample_feeds(model: Model, seed: int = 0) -> dict[str, Array]:
 def _checked(port: Port, value: object) -> Array:
     if not isinstance(value, np.ndarray):
         raise InputError(f"input {port.name!r} must be a numpy array, not {type(value).__name__}")
-    if value.dtype != np.dtype(port.type.dtype):
-        raise InputError(f"input {port.name!r} has type {value.dtype}, the model wants {port.type.dtype}")
-    if value.shape != port.type.shape:
-        raise InputError(f"input {port.name!r} has shape {list(value.shape)}, the model wants {list(port.type.shape)}")
-    return value
+    array: Array = value
+    if array.dtype != np.dtype(port.type.dtype):
+        raise InputError(f"input {port.name!r} has type {array.dtype}, the model wants {port.type.dtype}")
+    if array.shape != port.type.shape:
+        raise InputError(f"input {port.name!r} has shape {list(array.shape)}, the model wants {list(port.type.shape)}")
+    return array
 
 
 def _sample(generator: np.random.Generator, kind: TensorType) -> Array:

@@ -41,7 +41,7 @@ class InferenceSession:
     on the devices before it decides. `batch` and `sizes` fix symbolic extents.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two have a default that suits
         self,
         model: str | Path | bytes | Model,
         *,

@@ -45,18 +45,18 @@ def profile_devices(
     device's name, if one fails.
     """
     policy = policy or MeasurementPolicy()
-    probes = plan_probes(model, Demand(model))
+    plan = plan_probes(model, Demand(model))
     devices = dict(known.devices) if known else {}
     for place, name in enumerate(cluster.devices):
 
-        def report(stage: str, fraction: float, place: int = place) -> None:
-            progress(stage, (place + fraction) / len(cluster.devices))
+        def report(fraction: float, name: str = name, place: int = place) -> None:
+            progress(f"profiling {name}", (place + fraction) / len(cluster.devices))
 
         before = devices.get(name)
-        missing = missing_probes(before, probes)
-        if before is not None and not missing:
+        missing = missing_probes(before, plan.probes)
+        if not missing:
             continue
-        samples = cluster.controller.probe_layers(name, missing, policy, report) if missing else ()
+        samples = cluster.controller.probe_layers(name, missing, policy, plan.constants, report)
         links, round_trip_s, copy_bytes_per_s = cluster.controller.probe_link(name, LINK_SIZES_BYTES, LINK_ROUNDS)
         measured = DeviceProfile(
             device=cluster.devices[name],

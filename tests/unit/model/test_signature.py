@@ -54,12 +54,18 @@ def test_integer_constants_count_by_value() -> None:
     assert layer_signature(sliced(1), 0) == layer_signature(sliced(1), 0)
 
 
-def test_which_tensor_is_read_twice_matters() -> None:
-    def products(inputs: list[str]) -> Model:
-        nodes = [helper.make_node("Add", ["x", "z"], ["s"]), helper.make_node("Sub", inputs, ["y"])]
-        return load_model(make_file(nodes, {"x": (1, 8), "z": (1, 8)}, ["s", "y"]))
+def test_which_tensor_goes_where_matters() -> None:
+    def difference(inputs: list[str], alpha: float = 0.5) -> Model:
+        nodes = [
+            helper.make_node("GlobalAveragePool", ["x"], ["p"]),
+            helper.make_node("LeakyRelu", ["p"], ["r"], alpha=alpha),
+            helper.make_node("Sub", inputs, ["y"]),
+        ]
+        return load_model(make_file(nodes, {"x": (1, 4, 8, 8)}, ["y"]))
 
-    assert layer_signature(products(["x", "z"]), 1) != layer_signature(products(["x", "x"]), 1)
+    assert len(difference(["p", "r"]).layers) == 1
+    assert layer_signature(difference(["p", "r"]), 0) != layer_signature(difference(["r", "p"]), 0)
+    assert layer_signature(difference(["p", "r"]), 0) != layer_signature(difference(["p", "r"], alpha=0.25), 0)
 
 
 def test_vgg16_repeats_four_layers() -> None:

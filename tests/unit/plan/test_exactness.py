@@ -4,29 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from legion.model.zoo import NAMES
 from support.interpreter import Interpreter
 from support.networks import Network, small
-
-from legion.geometry.constant_pool import ConstantPool
-from legion.geometry.demand import Demand
-from legion.model.zoo import NAMES
-from legion.plan.assign import assign
-from legion.plan.compile import compile_plan
-from legion.plan.lower import lower
-from legion.plan.verify import verify
+from support.plans import split_plan
 
 TOLERANCE = 1e-5
 
 
 def answer(network: Network, cuts: set[int], fractions: list[float], via_controller: bool) -> dict[str, np.ndarray]:
-    model, demand = network.model, Demand(network.model)
-    bounds = sorted({0, len(model.layers)} | {cut for cut in cuts if cut < len(model.layers)})
-    flc = [range(first, end) for first, end in zip(bounds, bounds[1:], strict=False)]
+    model = network.model
     shares = {f"device-{index}": fraction for index, fraction in enumerate(fractions)}
-    scheme = assign(model, demand, flc, shares, via_controller=via_controller, policy="test")
-    programs = lower(model, demand, scheme)
-    verify(model, demand, programs)
-    return Interpreter(model, compile_plan(model, programs, ConstantPool(model))).run(network.feeds)
+    inner = [cut for cut in cuts if cut < len(model.layers)]
+    plan = split_plan(model, shares, via_controller=via_controller, cuts=inner)
+    return Interpreter(model, plan).run(network.feeds)
 
 
 @pytest.mark.parametrize("name", NAMES)

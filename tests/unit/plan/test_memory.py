@@ -1,5 +1,4 @@
 import pytest
-from support.networks import small
 
 from legion.errors import InfeasibleError
 from legion.geometry.constant_pool import ConstantPool
@@ -8,6 +7,7 @@ from legion.plan.assign import assign
 from legion.plan.compile import compile_plan
 from legion.plan.lower import lower
 from legion.plan.memory import check_memory, required_bytes
+from support.networks import small
 
 
 def test_weights_count_in_both_copies_and_the_refusal_has_the_numbers() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from support.networks import small
 
 from legion.errors import InternalError
 from legion.geometry.demand import Demand
@@ -13,6 +12,7 @@ from legion.plan.lower import lower
 from legion.plan.program import Instruction, Program, Receive, Run, Send
 from legion.plan.scheme import CONTROLLER
 from legion.plan.verify import verify
+from support.networks import small
 
 Programs = dict[str, Program]
 Change = Callable[[list[Instruction]], object]
@@ -22,8 +22,10 @@ Change = Callable[[list[Instruction]], object]
 def programs(request: pytest.FixtureRequest) -> Programs:
     model = small("vgg16").model
     demand = Demand(model)
-    flc = [range(0, 4), range(4, 12), range(12, len(model.layers))]
-    return lower(model, demand, assign(model, demand, flc, {"a": 0.6, "b": 0.4}, via_controller=request.param, policy=""))
+    flc = [range(4), range(4, 12), range(12, len(model.layers))]
+    return lower(
+        model, demand, assign(model, demand, flc, {"a": 0.6, "b": 0.4}, via_controller=request.param, policy="")
+    )
 
 
 def check(programs: Programs) -> None:
@@ -54,7 +56,7 @@ def test_a_message_never_sent_is_waited_for(programs: Programs) -> None:
 def test_a_message_never_received_is_noticed(programs: Programs) -> None:
     # Without its Receive the node lacks what it computes with.
     broken = changed(programs, "a", lambda each: each.pop(first(each, Receive)))
-    with pytest.raises(InternalError, match="lacks|never receives"):
+    with pytest.raises(InternalError, match=r"lacks|never receives"):
         check(broken)
 
 
@@ -117,7 +119,7 @@ def test_missing_outputs_are_noticed(programs: Programs) -> None:
 def test_a_circular_wait_names_the_nodes() -> None:
     model = small("vgg16").model
     demand = Demand(model)
-    flc = [range(0, 1), range(1, 2), range(2, len(model.layers))]
+    flc = [range(1), range(1, 2), range(2, len(model.layers))]
     programs = lower(model, demand, assign(model, demand, flc, {"a": 0.5, "b": 0.5}, via_controller=False, policy=""))
 
     def receive_before_sending(instructions: list[Instruction]) -> None:

@@ -7,9 +7,6 @@ import numpy as np
 import onnx
 import onnx.backend.test
 import pytest
-from support.interpreter import Interpreter
-from support.networks import Network, network_of, small
-from support.profiles import counted_profile
 
 from legion.geometry.constant_pool import ConstantPool
 from legion.model.zoo import NAMES
@@ -17,6 +14,9 @@ from legion.model.zoo.reseed import before_softmax, reseed
 from legion.plan.compile import compile_plan
 from legion.policy.policies import POLICIES
 from legion.session.stages import Planning
+from support.interpreter import Interpreter
+from support.networks import Network, network_of, small
+from support.profiles import counted_profile
 
 LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
 LIGHT_NAMES = ("densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet")

@@ -73,12 +73,11 @@ def _positions(mode: str, extent: np.float32, resized: np.float32, scale: np.flo
         return output * (extent - one) / (resized - one) if resized > one else np.zeros_like(output)
     if mode == "pytorch_half_pixel" and resized <= one:
         return np.zeros_like(output)
-    position = (output + half) / scale - half
     if mode == "half_pixel_symmetric":
-        adjustment = resized / (scale * extent)
-        offset = extent / np.float32(2) * (one - adjustment)
-        position = offset + (output + half) / scale - half
-    return position
+        offset = extent / np.float32(2) * (one - resized / (scale * extent))
+        in_double = np.float64(offset) + (output.astype(np.float64) + 0.5) / np.float64(scale) - 0.5
+        return in_double.astype(np.float32)
+    return (output + half) / scale - half
 
 
 def _rounded(position: Floats, rounding: str) -> NDArray[np.float64]:

@@ -46,10 +46,11 @@ class Pool(Rule):
         )
 
     def _neutral(self) -> np.generic:
+        """For MaxPool the lowest finite value, which engines start from: what a window of padding alone yields."""
         dtype = np.dtype(self.site.output.dtype)
         if self.site.operator.op_type != "MaxPool":
             return dtype.type(0)
-        return dtype.type(np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf)
+        return dtype.type(np.iinfo(dtype).min if dtype.kind in "iu" else np.finfo(dtype).min)
 
 
 class AveragePool(Rule):

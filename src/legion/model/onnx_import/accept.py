@@ -7,7 +7,6 @@ from onnx import helper
 
 from legion.errors import InputError
 
-_OWN_DOMAINS = frozenset({"", "ai.onnx"})
 _RANDOM = frozenset({"Bernoulli", "Multinomial"})
 _RANDOM_PREFIX = "Random"
 _NUMBER_TYPES = frozenset(helper.get_all_tensor_dtypes()) - {onnx.TensorProto.STRING}
@@ -17,7 +16,7 @@ def refuse_unsupported(model: onnx.ModelProto) -> None:
     """Raise InputError for an operator of another domain, a random one, or one on sequences or optionals."""
     for node in _nodes(model.graph):
         described = f"{node.op_type} (operator {node.name or node.output[0]!r})"
-        if node.domain not in _OWN_DOMAINS:
+        if node.domain:
             raise InputError(
                 f"{described} belongs to the domain {node.domain!r}; export the model with operators of ONNX alone"
             )

@@ -35,9 +35,6 @@ class Graph:
     def output_names(self) -> frozenset[str]:
         return frozenset(port.name for port in self.outputs)
 
-    def is_constant(self, name: str) -> bool:
-        return name in self.constants
-
     def reader_counts(self) -> Counter[str]:
         """How many times each tensor is read; being an output counts as one."""
         counts = Counter(name for node in self.nodes for name in node.input)
@@ -47,17 +44,13 @@ class Graph:
     def producers(self) -> dict[str, onnx.NodeProto]:
         return {name: node for node in self.nodes for name in node.output}
 
-    def fresh_name(self, stem: str) -> str:
-        """A name for a new constant that no tensor has."""
+    def add_constant(self, stem: str, values: Array) -> str:
+        """Keep a new constant under a name that no tensor has, and return that."""
         taken = {*self.constants, *self.types}
-        name, number = stem, 0
+        name, number = stem, 1
         while name in taken:
             number += 1
             name = f"{stem}_{number}"
-        return name
-
-    def add_constant(self, stem: str, values: Array) -> str:
-        name = self.fresh_name(stem)
         self.constants[name] = values
         return name
 
@@ -96,11 +89,11 @@ def infer_types(graph: Graph) -> None:
     except shape_inference.InferenceError as exc:
         raise InputError(f"the model's shapes do not fit together: {exc}; check the sizes and the export") from exc
     for port in [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]:
-        graph.types[port.name] = tensor_type_of(port)
+        graph.types[port.name] = _tensor_type(port)
 
 
-def tensor_type_of(port: onnx.ValueInfoProto) -> TensorType:
-    """The typed form of a value: dynamic unless its whole shape is known. InputError for no tensor of numbers."""
+def _tensor_type(port: onnx.ValueInfoProto) -> TensorType:
+    """A value's type: dynamic unless its whole shape is known. InputError for no tensor of numbers."""
     kind = port.type.WhichOneof("value")
     declared = port.type.tensor_type
     if kind != "tensor_type" or declared.elem_type in (onnx.TensorProto.STRING, onnx.TensorProto.UNDEFINED):

@@ -15,7 +15,8 @@ _SHAPING = frozenset({"Expand", "Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 def remove_identities(graph: Graph) -> None:
     """Remove operators that hand their input on: Identity, Dropout, casts and views to what is there already.
 
-    One that stands between an input or another output and an output stays, as an Identity.
+    Outputs that nobody reads are gone by now. An operator that stands between an input or another output and
+    an output stays, as an Identity.
     """
     kept: list[onnx.NodeProto] = []
     renamed: dict[str, str] = {}
@@ -32,26 +33,22 @@ def remove_identities(graph: Graph) -> None:
 
 
 def _hands_its_input_on(graph: Graph, node: onnx.NodeProto) -> bool:
-    source, result = graph.types.get(node.input[0]) if node.input else None, graph.types.get(node.output[0])
-    if node.op_type == "Identity":
-        return True
+    if node.op_type in ("Cast", *_SHAPING):
+        source, result = graph.types.get(node.input[0]), graph.types[node.output[0]]
+        if source is None:  # a constant: only an Expand to a shape that depends on data still reads one alone
+            return False
+        return source.dtype == result.dtype if node.op_type == "Cast" else not source.dynamic and source == result
     if node.op_type == "Dropout":
         return _is_inference_dropout(graph, node)
-    if node.op_type in _VARIADIC:
-        return len(node.input) == 1
-    if source is None or result is None:
-        return False
-    if node.op_type == "Cast":
-        return source.dtype == result.dtype
-    return node.op_type in _SHAPING and not source.dynamic and source == result
+    return node.op_type == "Identity" or (node.op_type in _VARIADIC and len(node.input) == 1)
 
 
 def _is_inference_dropout(graph: Graph, node: onnx.NodeProto) -> bool:
+    """Whether nobody reads the mask; in training it would be random, which is refused."""
     training = node.input[2] if len(node.input) > 2 else ""
     if training and (training not in graph.constants or graph.constants[training].any()):
         raise InputError(f"Dropout (operator {node.name or node.output[0]!r}) is in training; export for inference")
-    counts = graph.reader_counts()
-    return all(not counts[mask] for mask in node.output[1:] if mask)
+    return len(node.output) == 1
 
 
 def _merge_output_identities(graph: Graph) -> None:

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from legion.cli.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN, Normalization, read_feeds
+from legion.errors import InputError
+from support.networks import small
+
+MODEL = small("resnet18").model
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    path = tmp_path / "image.png"
+    Image.new("RGB", (30, 50), (255, 51, 0)).save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("prefix", ["", "input="])
+def test_an_image_is_resized_and_normalised_as_stated(image: str, prefix: str) -> None:
+    unit = np.array([1.0, 0.2, 0.0], np.float32)
+    expected = {
+        Normalization.BYTES: unit * 255,
+        Normalization.UNIT: unit,
+        Normalization.IMAGENET: (unit - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_DEVIATION),
+    }
+    for normalization, values in expected.items():
+        feed = read_feeds(MODEL, [prefix + image], normalization)["input"]
+        assert feed.shape == (1, 3, 96, 96)
+        assert feed.dtype == np.float32
+        np.testing.assert_allclose(feed[0, :, 40, 40], values, rtol=1e-6)
+
+
+def test_arrays_are_fed_as_they_are(tmp_path: Path) -> None:
+    array = np.zeros((2, 2), np.int64)
+    np.save(tmp_path / "one.npy", array)
+    np.savez(tmp_path / "many.npz", input=array, other=array)
+    assert read_feeds(MODEL, [str(tmp_path / "one.npy")], Normalization.UNIT)["input"].dtype == np.int64
+    assert set(read_feeds(MODEL, [str(tmp_path / "many.npz")], Normalization.UNIT)) == {"input", "other"}
+
+
+def test_without_files_seeded_numbers_are_fed() -> None:
+    first, second = (read_feeds(MODEL, [], Normalization.UNIT)["input"] for _ in range(2))
+    assert np.array_equal(first, second)
+    assert 0.9 < first.std() < 1.1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("a.png", b"no image", "not an image"),
+        ("a.npy", b"no array", "cannot be read as a NumPy file"),
+        ("a.npz", b"PK no archive", "cannot be read as a NumPy file"),
+    ],
+)
+def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, content: bytes, complaint: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=complaint):
+        read_feeds(MODEL, [str(tmp_path / name)], Normalization.UNIT)
+
+
+def test_missing_files_and_unknown_inputs_are_named(tmp_path: Path, image: str) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_feeds(MODEL, [str(tmp_path / "none.png")], Normalization.UNIT)
+    with pytest.raises(InputError, match="which input"):
+        read_feeds(MODEL, [f"wrong={image}"], Normalization.UNIT)
+
+
+def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "object.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="cannot be read as a NumPy file"):
+        read_feeds(MODEL, [str(tmp_path / "object.npy")], Normalization.UNIT)

@@ -1,0 +1,168 @@
+"""A whole cluster in one process: every message goes through codec, state machines and threads."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from support.networks import small
+from support.plans import split_plan
+
+from legion.cluster.device import Device
+from legion.engine.onnx_runtime import OnnxRuntimeEngine
+from legion.errors import InputError, PeerError
+from legion.runtime.controller import Controller, Timeouts
+from legion.runtime.local import start_memory_workers
+from legion.transport.memory import MemoryNetwork
+
+DEVICES = 3
+SHARES = {"local-0": 0.5, "local-1": 0.3, "local-2": 0.2}
+
+
+@pytest.fixture
+def network() -> MemoryNetwork:
+    return MemoryNetwork()
+
+
+@pytest.fixture
+def devices(network: MemoryNetwork) -> Iterator[tuple[Device, ...]]:
+    with start_memory_workers(DEVICES, network, OnnxRuntimeEngine) as workers:
+        yield workers.devices
+
+
+@pytest.fixture
+def controller(network: MemoryNetwork, devices: tuple[Device, ...]) -> Iterator[Controller]:
+    with Controller(devices, network, timeouts=Timeouts(connect_s=2.0, run_s=30.0)) as made:
+        made.connect()
+        yield made
+
+
+@pytest.mark.parametrize("via_controller", [True, False])
+@pytest.mark.parametrize("name", ["vgg16", "resnet18", "yolov2"])
+def test_split_answer_equals_the_whole(controller: Controller, name: str, via_controller: bool) -> None:
+    subject = small(name)
+    controller.install(split_plan(subject.model, SHARES, via_controller=via_controller))
+    for _ in range(3):
+        outputs = controller.run(subject.feeds)
+        assert subject.error(outputs) <= 1e-5
+        assert all(output.flags.writeable for output in outputs.values())
+
+
+def test_timeline_has_every_instruction_in_order(controller: Controller) -> None:
+    subject = small("resnet18")
+    plan = split_plan(subject.model, SHARES, via_controller=False)
+    controller.install(plan)
+    controller.run(subject.feeds)
+    controller.run(subject.feeds)
+    timeline = controller.timeline()
+    assert timeline.source == "measured"
+    for name, node in plan.nodes.items():
+        events = [event for event in timeline.events if event.node == name]
+        assert [event.instruction for event in events] == list(range(len(node.program.instructions)))
+        assert all(0 <= event.start_s <= event.end_s <= timeline.latency_s + 1.0 for event in events)
+
+
+def test_reports_count_messages_and_bytes(controller: Controller) -> None:
+    subject = small("resnet18")
+    plan = split_plan(subject.model, SHARES, via_controller=True)
+    controller.install(plan)
+    controller.run(subject.feeds)
+    reports = controller.reports()
+    assert reports.keys() == plan.nodes.keys()
+    assert sum(report.sent_messages for report in reports.values()) == sum(
+        report.received_messages for report in reports.values()
+    )
+    assert all(report.dropped == 0 for report in reports.values())
+
+
+def test_another_plan_takes_the_place_of_the_first(controller: Controller) -> None:
+    for name, cuts in (("resnet18", None), ("vgg16", [5, 18])):
+        subject = small(name)
+        controller.install(split_plan(subject.model, SHARES, via_controller=True, cuts=cuts))
+        assert subject.error(controller.run(subject.feeds)) <= 1e-5
+
+
+def test_weights_travel_once(network: MemoryNetwork, controller: Controller) -> None:
+    plan = split_plan(small("resnet18").model, SHARES, via_controller=True)
+    told: list[float] = []
+    controller.install(plan, lambda _, fraction: told.append(fraction))
+    first = len(told)
+    told.clear()
+    controller.install(plan, lambda _, fraction: told.append(fraction))
+    assert len(told) < first
+    assert told[-1] == 1.0
+
+
+def test_outputs_by_name_and_unknown_ones(controller: Controller) -> None:
+    subject = small("vgg16")
+    controller.install(split_plan(subject.model, SHARES, via_controller=True))
+    inner = subject.model.layers[3].outputs[0]
+    outputs = controller.run(subject.feeds, outputs=[inner, "output"])
+    assert outputs[inner].shape == subject.model.tensors[inner].shape
+    with pytest.raises(InputError, match="does not bring 'nothing'"):
+        controller.run(subject.feeds, outputs=["nothing"])
+    with pytest.raises(InputError, match="'input' is missing"):
+        controller.run({})
+    assert subject.error(controller.run(subject.feeds)) <= 1e-5
+
+
+def test_the_caller_may_change_inputs_and_outputs_after_a_run(controller: Controller) -> None:
+    subject = small("resnet18")
+    controller.install(split_plan(subject.model, SHARES, via_controller=False))
+    feeds = {name: feed.copy() for name, feed in subject.feeds.items()}
+    first = controller.run(feeds)
+    kept = {name: output.copy() for name, output in first.items()}
+    for feed in feeds.values():
+        feed[...] = 0
+    controller.run(feeds)
+    assert all(np.array_equal(first[name], kept[name]) for name in kept)
+
+
+def test_a_plan_for_strangers_is_refused(controller: Controller) -> None:
+    plan = split_plan(small("resnet18").model, {"nobody": 1.0}, via_controller=True)
+    with pytest.raises(InputError, match="nobody"):
+        controller.install(plan)
+    with pytest.raises(InputError, match="no plan is installed"):
+        controller.run({})
+
+
+def test_second_controller_learns_who_has_the_devices(
+    network: MemoryNetwork, devices: tuple[Device, ...], controller: Controller
+) -> None:
+    with (
+        Controller(devices[:1], network, name="second") as second,
+        pytest.raises(PeerError, match=r"local-0 is in use by controller .+; wait for it or stop it"),
+    ):
+        second.connect()
+    assert controller.connect().keys() == SHARES.keys()
+
+
+def test_devices_are_free_after_close(network: MemoryNetwork, devices: tuple[Device, ...]) -> None:
+    for name in ("first", "second"):
+        with Controller(devices, network, name=name) as controller:
+            assert controller.connect()["local-1"].engine == "onnxruntime"
+
+
+def test_unreachable_device_is_named(network: MemoryNetwork, devices: tuple[Device, ...]) -> None:
+    absent = Device(name="absent", address="memory:9999")
+    with (
+        Controller([devices[0], absent], network, timeouts=Timeouts(connect_s=0.3)) as controller,
+        pytest.raises(PeerError, match="absent at memory:9999 does not answer"),
+    ):
+        controller.connect()
+
+
+def test_link_probe_has_both_directions(controller: Controller) -> None:
+    sizes = (1_000, 50_000)
+    samples, round_trip_s, copy_bytes_per_s = controller.probe_link("local-1", sizes, rounds=3)
+    assert [(sample.direction, sample.size_bytes) for sample in samples] == [
+        (direction, size) for direction in ("set", "get") for size in sizes
+    ]
+    assert all(len(sample.seconds) == 3 and min(sample.seconds) >= 0 for sample in samples)
+    assert round_trip_s > 0
+    assert copy_bytes_per_s > 0
+
+
+def test_duplicate_names_are_refused(network: MemoryNetwork) -> None:
+    device = Device(name="a", address="memory:1")
+    with pytest.raises(InputError, match="distinct names"):
+        Controller([device, device], network)
