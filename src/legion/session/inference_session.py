@@ -100,9 +100,11 @@ class InferenceSession:
         ports = select_outputs(self.model, output_names)
         feeds = check_feeds(self.model, input_feed)
         self._measured, self._has_run = None, False
-        outputs = self._frame(self._plan, feeds)
+        computed = self._frame(self._plan, feeds)
         self._has_run = True
-        return [_declared(port, outputs.get(port.name), self.model) for port in ports]
+        # An output may also be a constant of the model, or one of its inputs.
+        answers = {**self.model.constants, **feeds, **computed}
+        return [answers[port.name].astype(port.type.dtype, copy=False) for port in ports]
 
     def _frame(self, plan: ExecutablePlan, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
         self._cluster.install(plan, self._progress)
@@ -132,12 +134,6 @@ class InferenceSession:
         check_memory(self.model, plan, {name: info.memory_bytes for name, info in self._cluster.devices.items()})
         self._tried.append((scheme, plan))
         return plan
-
-
-def _declared(port: Port, value: Array | None, model: Model) -> Array:
-    """An output in its declared dtype; one that does not depend on inputs is a constant of the model."""
-    array = model.constants[port.name] if value is None else value
-    return array.astype(port.type.dtype, copy=False)
 
 
 def _argument(port: Port) -> NodeArgument:

@@ -57,6 +57,23 @@ def test_border_interior_and_any_share_have_one_graph_and_one_session_runs_them(
         assert_close(value, slice_of(whole[name], box), whole[name])
 
 
+def test_views_and_crops_do_not_tie_a_graph_to_the_extent_of_a_tile():
+    feeds = {"x": random_array((1, 6, 12, 5))}
+    constants = {"split": np.array([1, 2, 3, 12, 5]), "join": np.array([1, 6, 12, 5]), "w": random_array((6, 6, 3, 3))}
+    nodes = [
+        node("Reshape", ["x", "split"], "a"),
+        node("Transpose", ["a"], "b", perm=[0, 2, 1, 3, 4]),
+        node("Reshape", ["b", "join"], "c"),
+        node("Conv", ["c", "w"], "d", pads=[1, 1, 1, 1]),
+        node("Add", ["c", "d"], "y"),
+    ]
+    model = make_model(nodes, feeds, constants)
+    pool = ConstantPool(model)
+    tiles = [(1, 4), (4, 6), (6, 11)]
+    graphs = [localized(model, pool, "y", rows(model, "y", *tile)).graph for tile in tiles]
+    assert all(graph == graphs[0] for graph in graphs)
+
+
 def test_padding_at_true_borders_is_in_the_buffer_and_columns_stay_with_the_operator():
     model, _ = convolution()
     pool = ConstantPool(model)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
 from legion.geometry.constant_pool import ConstantPool
-from legion.geometry.demand import Demand
+from legion.geometry.demand import Demand, operator_demand
 from legion.geometry.localize import localize
 
 COORDINATES = ["half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"]
@@ -105,6 +105,25 @@ def test_three_spatial_axes(data):
     constants = {"scales": np.array([1, 1, 2, 1, 3], np.float32)}
     mode = data.draw(st.sampled_from(["nearest", "linear"]))
     check_operator(data, make_model([node("Resize", ["x", "", "scales"], "y", mode=mode)], feeds, constants), feeds)
+
+
+def test_an_axis_whose_ties_hang_on_rounding_errors_is_left_to_the_engine_whole():
+    feeds = {"x": random_array((1, 1, 20, 7))}
+    constants = {"sizes": np.array([1, 1, 6, 14], np.int64)}
+    attributes = {"coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
+    model = make_model([node("Resize", ["x", "", "", "sizes"], "y", **attributes)], feeds, constants)
+    box = Box(((0, 1), (0, 1), (2, 3), (4, 6)))
+    assert operator_demand(model, model.layers[0].operators[0], box)[0] == Box(((0, 1), (0, 1), (0, 20), (2, 3)))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.data(), st.sampled_from([(301, 777), (640, 199), (100, 1000)]), st.sampled_from(COORDINATES))
+def test_linear_on_long_axes(data, extents, coordinates):
+    feeds = {"x": random_array((1, 1, extents[0], 2))}
+    constants = {"sizes": np.array([1, 1, extents[1], 2], np.int64)}
+    attributes = {"mode": "linear", "coordinate_transformation_mode": coordinates}
+    model = make_model([node("Resize", ["x", "", "", "sizes"], "y", **attributes)], feeds, constants)
+    check_operator(data, model, feeds)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear"])

@@ -1,5 +1,7 @@
 """Groups of layers in part: residuals, joins, resizing, pools and a flattening Gemm, against the whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from geometry_building import (
@@ -19,8 +21,10 @@ from hypothesis import strategies as st
 
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
+from legion.geometry.constant_pool import ConstantPool
 from legion.geometry.demand import Demand
-from legion.model.model import Model
+from legion.geometry.localize import localize
+from legion.model.model import Layer, Model
 
 
 def residual() -> tuple[Model, Arrays]:
@@ -191,6 +195,23 @@ def test_demand_composes_along_a_group(network):
     check()
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+def test_one_layer_of_many_operators_is_as_a_group_of_layers(network):
+    model, feeds = network()
+    whole = run_whole(model, feeds)
+    operators = tuple(operator for layer in model.layers for operator in layer.operators)
+    one = replace(model, layers=(Layer(name="all", operators=operators, inputs=("x",), outputs=("y",)),))
+
+    @settings(max_examples=10, deadline=None)
+    @given(box_strategy(model.tensors["y"].shape))
+    def check(box):
+        segment = build_segment(Demand(one), [0], {"y": box})
+        assert segment.inputs == build_segment(Demand(model), range(len(model.layers)), {"y": box}).inputs
+        check_local(one, feeds, {"y": box}, whole=whole, tolerance=3e-6)
+
+    check()
+
+
 def test_layers_of_which_nothing_is_needed_are_left_out():
     feeds = {"x": random_array((1, 2, 4, 4))}
     nodes = [node("Relu", ["x"], "a"), node("Neg", ["x"], "b"), node("Concat", ["a", "b"], "y", axis=1)]
@@ -204,10 +225,10 @@ def test_layers_of_which_nothing_is_needed_are_left_out():
 def test_a_tensor_that_depends_on_data_is_handed_on_whole():
     feeds = {"x": random_array((2, 3)) > 0}
     model = make_model([node("NonZero", ["x"], "a"), node("Neg", ["a"], "y")], feeds, {})
-    tensors = {
-        name: type(tensor)(shape=(2, 1), dtype=tensor.dtype, dynamic=True) if name in {"a", "y"} else tensor
-        for name, tensor in model.tensors.items()
-    }
-    model = Model(**{**{name: getattr(model, name) for name in Model.__slots__}, "tensors": tensors})
+    unknown = {name: replace(model.tensors[name], shape=(2, 1), dynamic=True) for name in ("a", "y")}
+    model = replace(model, tensors={**model.tensors, **unknown})
     segment = build_segment(Demand(model), [1], {"y": Box(((0, 2), (0, 1)))})
     assert segment.inputs == {"a": Box(((0, 2), (0, 1)))}
+    part = localize(model, segment, ConstantPool(model))
+    assert part.graph.inputs[0].dims is None
+    assert part.buffers[0].dynamic

@@ -23,6 +23,8 @@ IMAGE = (1, 4, 6, 8)
         (node("Relu", ["x"], "y"), (1, 5, 8), 1),
         (node("Relu", ["x"], "y"), (5, 8), None),
         (node("MaxPool", ["x"], "y", kernel_shape=[3, 3], pads=[1, 1, 1, 1]), IMAGE, 2),
+        (node("MaxPool", ["x"], "y", kernel_shape=[3, 3], pads=[1, 1, 1, 1]), (1, 4, 3, 8), 2),
+        (node("MaxPool", ["x"], "y", kernel_shape=[3, 3], pads=[1, 1, 1, 1]), (1, 4, 2, 8), None),
         (node("GlobalAveragePool", ["x"], "y"), IMAGE, None),
         (node("Softmax", ["x"], "y", axis=1), IMAGE, 2),
         (node("Softmax", ["x"], "y", axis=2), IMAGE, None),

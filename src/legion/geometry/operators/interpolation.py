@@ -1,6 +1,6 @@
 """From which elements, and with which weights, Resize makes each element of one axis.
 
-In single precision and in the engine's order of operations: a tie between two elements falls as it does there.
+In single precision and in the engine's order of operations, so that weights are those of the whole tensor.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,10 @@ from legion.geometry.box import Interval
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+
+
+NEARLY = 1e-3
+"""Far more than the rounding error of a position, in elements; far less than the steps of common scales."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +53,15 @@ class Taps:
         )
 
 
-def taps_of(interpolation: Interpolation, extent: int, resized: int, scale: np.float32) -> Taps:
-    """The taps of an axis of `extent` inputs and `resized` outputs."""
+def taps_of(interpolation: Interpolation, extent: int, resized: int, scale: np.float32) -> Taps | None:
+    """The taps of an axis of `extent` inputs and `resized` outputs.
+
+    None where which element is nearest hangs on rounding errors, in which engines and their versions differ.
+    """
     position = _positions(interpolation.coordinates, np.float32(extent), np.float32(resized), scale)
     if interpolation.mode == "nearest":
+        if _hangs_on_errors(position, interpolation.rounding):
+            return None
         nearest = np.clip(_rounded(position, interpolation.rounding), 0, extent - 1).astype(np.int64)
         return Taps(lower=nearest, upper=nearest, weight=np.zeros(resized, np.float32))
     position = np.clip(position, np.float32(0), np.float32(extent - 1))
@@ -78,6 +87,13 @@ def _positions(mode: str, extent: np.float32, resized: np.float32, scale: np.flo
         in_double = np.float64(offset) + (output.astype(np.float64) + 0.5) / np.float64(scale) - 0.5
         return in_double.astype(np.float32)
     return (output + half) / scale - half
+
+
+def _hangs_on_errors(position: Floats, rounding: str) -> bool:
+    """Whether a position is almost, but not quite, where rounding changes."""
+    change = 0.5 if rounding.startswith("round") else 0.0
+    distance = np.abs(position - change - np.round(position - change))
+    return bool(np.any((distance > 0) & (distance < NEARLY)))
 
 
 def _rounded(position: Floats, rounding: str) -> NDArray[np.float64]:

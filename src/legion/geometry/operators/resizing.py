@@ -50,7 +50,7 @@ class _Axis:
         scale = np.float32(count) / np.float32(high - low) if self.by_size else self.scale
         alone = taps_of(self.interpolation, high - low, count, scale)
         inside = (interval[0] - start, interval[1] - start)
-        return (start, end) if alone.part(inside, 0).same(self.taps.part(interval, low)) else None
+        return (start, end) if alone and alone.part(inside, 0).same(self.taps.part(interval, low)) else None
 
 
 class Resize(Rule):

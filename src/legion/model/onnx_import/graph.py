@@ -88,7 +88,8 @@ def infer_types(graph: Graph) -> None:
         )
     except shape_inference.InferenceError as exc:
         raise InputError(f"the model's shapes do not fit together: {exc}; check the sizes and the export") from exc
-    for port in [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]:
+    # Inputs come last: one that is an output too keeps the shape that it has as an input.
+    for port in [*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input]:
         graph.types[port.name] = _tensor_type(port)
 
 

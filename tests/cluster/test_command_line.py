@@ -1,0 +1,156 @@
+"""Every command as a user calls it, on workers of this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from legion.profile.store import write_profile
+from support.networks import small
+from support.profiles import counted_profile
+
+TIMEOUT_S = 120
+
+
+def legion(*words: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "legion", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+def told(*words: object) -> dict:
+    return json.loads(legion(*words, "--json").stdout)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("command-line")
+    (path / "model.onnx").write_bytes(small("resnet18").content)
+    profile = counted_profile(small("resnet18").model, {"local-0": 1.0, "local-1": 0.5})
+    write_profile(profile, path / "counted.json")
+    return path
+
+
+def test_zoo_writes_what_it_says(tmp_path: Path) -> None:
+    said = told("zoo", "mobilenetv2", "-o", tmp_path / "m.onnx", "--size", 64)
+    assert said["size_bytes"] == (tmp_path / "m.onnx").stat().st_size > 1e7
+    assert "zoo has no network" in legion("zoo", "lenet", "-o", tmp_path / "l.onnx", expect=2).stderr
+
+
+def test_devices_are_listed() -> None:
+    assert set(told("devices", "--local", 2)) == {"local-0", "local-1"}
+    assert "onnxruntime" in legion("devices", "--local", 1).stdout
+
+
+def test_profile_then_plan_then_simulate_then_run(folder: Path) -> None:
+    model, profile = folder / "model.onnx", folder / "profile.json"
+    legion("profile", model, "--local", 2, "-o", profile, "--rounds", 1)
+    planned = told("plan", model, "--profile", profile, "--matrix", "T", "--matrix", "A")
+    layers = [layer for group in planned["groups"] for layer in group["layers"]]
+    assert len(layers) == len(set(layers)) == 31
+    assert len(planned["T"]["values"]) == 31
+    assert planned["wild_card"]["decided_by"] == "predicted"
+    assert told("simulate", model, "--profile", profile)["latency_s"] > 0
+    ran = told("run", model, "--local", 2, "--profile", profile, "--repeat", 3, "--compare", "--no-trials")
+    assert len(ran["measured_latency_s"]) == 3
+    assert len(ran["measured_group_s"]) == len(ran["predicted_group_s"]) == len(ran["groups"])
+    assert ran["comparison"]["max_relative"] <= 1e-5
+
+
+def test_tables_for_people(folder: Path) -> None:
+    known = ("--profile", folder / "counted.json")
+    shown = legion("plan", folder / "model.onnx", *known, "--matrix", "E", "--matrix", "T", "--matrix", "A").stdout
+    for text in ("fused-layer configuration", "wild card", "E (Run", "T (Cost", "A (Alpha", "66.7%"):
+        assert text in shown
+    assert "predicted latency" in legion("simulate", folder / "model.onnx", *known).stdout
+    assert "local-1" in legion("simulate", folder / "model.onnx", *known, "--policy", "coedge").stdout
+
+
+def test_an_image_is_run_and_its_output_saved(folder: Path) -> None:
+    Image.new("RGB", (20, 10), (10, 200, 30)).save(folder / "image.png")
+    words = ("--local", 2, "--profile", folder / "counted.json", "--policy", "coedge", "--compare")
+    shown = legion("run", folder / "model.onnx", folder / "image.png", *words, "-o", folder / "out.npz").stdout
+    assert "predicted and measured" in shown
+    assert "ONNX Runtime" in shown
+    assert np.load(folder / "out.npz")["output"].shape == (1, 1000)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (["plan", "none.onnx", "--local", "1"], 2, "none.onnx"),
+        (["plan", "{folder}/model.onnx"], 2, "choose the devices"),
+        (["plan", "{folder}/model.onnx", "--profile", "{folder}/counted.json", "--policy", "best"], 2, "no policy"),
+        (["plan", "{folder}/model.onnx", "--profile", "{folder}/counted.json", "--matrix", "Q"], 2, "no matrix 'Q'"),
+        (["run", "{folder}/counted.json", "--local", "1"], 2, "InputError"),
+        (["run", "{folder}/model.onnx", "{folder}/model.onnx", "--local", "1"], 2, "not an image"),
+        (["plan", "{folder}/model.onnx", "--local", "1", "--size", "height"], 2, "NAME=EXTENT"),
+        (["devices", "-c", "{folder}/none.toml"], 2, "cannot be read"),
+        (["worker", "--bind", "nowhere"], 2, "host:port"),
+    ],
+)
+def test_mistakes_are_named(folder: Path, words: list[str], code: int, complaint: str) -> None:
+    done = legion(*(word.format(folder=folder) for word in words), expect=code)
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreachable_device_is_named(tmp_path: Path) -> None:
+    cluster = tmp_path / "cluster.toml"
+    cluster.write_text('[[devices]]\nname = "attic"\naddress = "127.0.0.1:9"\n')
+    done = legion("devices", "-c", cluster, expect=4)
+    assert "attic" in done.stderr
+
+
+def test_ctrl_c_ends_a_run_and_its_workers(folder: Path) -> None:
+    words = ["run", folder / "model.onnx", "--local", "2", "--profile", folder / "counted.json", "--repeat", "100000"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "legion", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        children = _children(running.pid)
+        time.sleep(3)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+    finally:
+        running.kill()
+    assert running.returncode in {1, 130}
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+
+
+def test_a_worker_ends_on_ctrl_c() -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "legion", "worker", "--name", "w", "--bind", "127.0.0.1:0"], stderr=subprocess.PIPE
+    )
+    try:
+        assert worker.stderr is not None
+        assert b"listens at 127.0.0.1:" in worker.stderr.readline()
+        worker.send_signal(signal.SIGINT)
+        assert worker.wait(20) == 0
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+def _children(process: int) -> list[str]:
+    """The two workers of a process, once they are there."""
+    for _ in range(200):
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        if len(children) >= 2:
+            return children
+        time.sleep(0.1)
+    raise AssertionError("no workers were started")

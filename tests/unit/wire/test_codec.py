@@ -1,0 +1,238 @@
+"""What is encoded comes back; whatever else comes, PeerError alone comes of it."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from legion.errors import PeerError
+from legion.geometry.box import Box
+from legion.geometry.local_graph import InputBuffer, LocalConstant, LocalGraph, LocalInput
+from legion.geometry.segment import Segment
+from legion.model.model import Operator
+from legion.plan.executable import NodePlan, RunStep
+from legion.plan.program import Instruction, Program, Receive, Run, Send
+from legion.wire.codec import (
+    PROTOCOL_VERSION,
+    VersionError,
+    decode_tensor,
+    decode_to_controller,
+    decode_to_worker,
+    encode,
+    encode_tensor,
+)
+from legion.wire.messages import (
+    FrameReport,
+    Hello,
+    Install,
+    LayersProbed,
+    Ping,
+    ProbeLayers,
+    PutWeight,
+    Record,
+    TensorHeader,
+    ToController,
+    ToWorker,
+    Welcome,
+)
+from legion.wire.plans import from_wire, to_wire
+
+names = st.text(max_size=8)
+counts = st.integers(0, 2**62)
+boxes = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=4).map(lambda each: Box(tuple(each)))
+attributes = st.one_of(
+    st.integers(-(2**62), 2**62),
+    st.floats(allow_nan=False),
+    names,
+    st.lists(st.one_of(st.integers(-5, 5), st.floats(allow_nan=False), names), max_size=3).map(tuple),
+)
+segments = st.builds(
+    Segment,
+    layers=st.lists(st.integers(0, 5), max_size=3).map(tuple),
+    inputs=st.dictionaries(names, boxes, max_size=2),
+    outputs=st.dictionaries(names, boxes, max_size=2),
+    boxes=st.dictionaries(names, boxes, max_size=2),
+)
+graphs = st.builds(
+    LocalGraph,
+    opset=st.integers(1, 30),
+    operators=st.lists(
+        st.builds(
+            Operator,
+            name=names,
+            op_type=names,
+            inputs=st.lists(names, max_size=2).map(tuple),
+            outputs=st.lists(names, max_size=2).map(tuple),
+            attributes=st.dictionaries(names, attributes, max_size=3),
+        ),
+        max_size=2,
+    ).map(tuple),
+    inputs=st.lists(
+        st.builds(
+            LocalInput,
+            name=names,
+            dtype=names,
+            dims=st.none() | st.lists(st.none() | st.integers(0, 9), max_size=3).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+    outputs=st.lists(names, max_size=2).map(tuple),
+    constants=st.lists(st.builds(LocalConstant, dtype=names, digest=st.none() | names), max_size=2).map(tuple),
+)
+buffers = st.builds(InputBuffer, tensor=names, box=boxes, fill=st.sampled_from([0.0, -math.inf]), dynamic=st.booleans())
+runs = st.builds(Run, segment=segments, group=st.integers(0, 9))
+receives = st.builds(Receive, tensor=names, box=boxes, source=names)
+sends = st.builds(Send, tensor=names, box=boxes, destination=names)
+
+
+@st.composite
+def node_plans(draw: st.DrawFn) -> NodePlan:
+    instructions: list[Instruction] = draw(st.lists(st.one_of(receives, runs, sends), max_size=8))
+    some_graphs = draw(st.lists(graphs, min_size=1, max_size=3))
+    steps = [
+        RunStep(
+            graph=draw(st.integers(0, len(some_graphs) - 1)),
+            buffers=tuple(draw(st.lists(buffers, max_size=2))),
+            outputs=tuple(draw(st.lists(st.tuples(names, boxes), max_size=2))),
+        )
+        for each in instructions
+        if isinstance(each, Run)
+    ]
+    program = Program(node=draw(names), instructions=tuple(instructions))
+    return NodePlan(program=program, graphs=tuple(some_graphs), steps=tuple(steps))
+
+
+installs = st.builds(
+    Install,
+    request=counts,
+    plan=counts,
+    node_plan=node_plans().map(to_wire),
+    peers=st.dictionaries(names, names, max_size=2),
+    frames_in_flight=st.integers(1, 4),
+)
+records = st.lists(st.builds(Record, counts, st.floats(0, 9), st.floats(0, 9), counts), max_size=3).map(tuple)
+
+
+@given(st.one_of(st.builds(Hello), st.builds(Ping, request=counts), installs, st.builds(ProbeLayers, request=counts)))
+def test_what_a_controller_says_comes_back(message: ToWorker) -> None:
+    assert decode_to_worker([encode(message)]) == (message, b"")
+
+
+@given(
+    st.one_of(
+        st.builds(Welcome, data_port=counts),
+        st.builds(LayersProbed, request=counts),
+        st.builds(FrameReport, plan=counts, frame=counts, records=records, dropped=counts),
+    )
+)
+def test_what_a_worker_says_comes_back(message: ToController) -> None:
+    assert decode_to_controller([encode(message)]) == message
+
+
+@given(node_plans())
+def test_plans_come_back(plan: NodePlan) -> None:
+    assert from_wire(to_wire(plan)) == plan
+
+
+@given(
+    st.sampled_from(["float32", "float64", "float16", "bool", "int64", "uint8"]),
+    st.lists(st.integers(0, 3), max_size=4),
+    st.booleans(),
+)
+def test_tensors_come_back(dtype: str, shape: list[int], transposed: bool) -> None:
+    array = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
+    array = array.T if transposed else array
+    header = TensorHeader(7, 3, "a", "t", Box.whole(array.shape), dtype, array.shape)
+    decoded, copy = decode_tensor(encode_tensor(header, array))
+    assert decoded == header
+    assert copy.dtype == array.dtype
+    assert np.array_equal(copy, array)
+
+
+def test_an_unaligned_tensor_is_made_readable() -> None:
+    array = np.arange(8, dtype=np.float32)
+    header = TensorHeader(0, 0, "a", "t", Box.whole(array.shape), "float32", array.shape)
+    head, body = encode_tensor(header, array)
+    shifted = memoryview(b"\0" + bytes(body))[1:]
+    _, copy = decode_tensor([head, shifted])
+    assert copy.flags.aligned
+    assert np.array_equal(copy, array)
+
+
+def mutated(content: bytes, at: int, value: int) -> bytes:
+    changed = bytearray(content)
+    changed[at % len(changed)] = value
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("decode", [decode_to_worker, decode_to_controller, decode_tensor])
+@given(frames=st.lists(st.binary(max_size=60) | st.binary(max_size=60).map(lambda each: encode(Ping(request=1))[:5] + each), max_size=3))
+def test_only_peer_errors_come_of_garbage(decode: Any, frames: list[bytes]) -> None:
+    try:
+        decode(frames)
+    except PeerError:
+        pass
+
+
+@given(message=installs, at=st.integers(0, 10_000), value=st.integers(0, 255), cut=st.integers(0, 10_000))
+def test_only_peer_errors_come_of_damaged_messages(message: Install, at: int, value: int, cut: int) -> None:
+    content = encode(message)
+    for damaged in (mutated(content, at, value), content[: cut % len(content)]):
+        try:
+            decoded, _ = decode_to_worker([damaged])
+            if isinstance(decoded, Install):
+                from_wire(decoded.node_plan)
+        except PeerError:
+            pass
+
+
+def test_deep_nesting_is_a_peer_error() -> None:
+    with pytest.raises(PeerError):
+        decode_to_worker([encode(Ping(request=1))[:5] + b"\x91" * 100_000])
+
+
+@pytest.mark.parametrize("decode", [decode_to_worker, decode_to_controller, decode_tensor])
+def test_another_version_is_known_by_its_number(decode: Any) -> None:
+    with pytest.raises(VersionError, match=f"version {PROTOCOL_VERSION + 1} .* version {PROTOCOL_VERSION}"):
+        decode([b"LGN" + (PROTOCOL_VERSION + 1).to_bytes(2, "big") + b"anything"])
+
+
+HEADER = TensorHeader(1, 0, "a", "t", Box(((0, 2),)), "float32", (2,))
+PIECE = PutWeight(request=1, digest="d", dtype="float32", shape=(2,), offset=0, total_bytes=8)
+
+
+@pytest.mark.parametrize(
+    ("header", "payload"),
+    [
+        (HEADER, b"1234567"),
+        (TensorHeader(1, 0, "a", "t", Box(()), "object", ()), b"12345678"),
+        (TensorHeader(1, 0, "a", "t", Box(()), "float32", (1,) * 40), b"1234"),
+    ],
+)
+def test_tensors_that_are_none(header: TensorHeader, payload: bytes) -> None:
+    with pytest.raises(PeerError):
+        decode_tensor([encode(header), payload])
+
+
+@pytest.mark.parametrize(
+    ("piece", "payload"),
+    [
+        (PIECE, b""),
+        (PIECE, b"123456789"),
+        (PutWeight(request=1, digest="d", dtype="float32", shape=(3,), offset=0, total_bytes=8), b"1234"),
+        (PutWeight(request=1, digest="d", dtype="float32", shape=(2,), offset=6, total_bytes=8), b"1234"),
+        (PutWeight(request=1, digest="d", dtype="str", shape=(2,), offset=0, total_bytes=8), b"1234"),
+    ],
+)
+def test_pieces_of_weights_that_are_none(piece: PutWeight, payload: bytes) -> None:
+    with pytest.raises(PeerError):
+        decode_to_worker([encode(piece), payload])
+
+
+def test_a_piece_comes_with_its_bytes() -> None:
+    assert decode_to_worker([encode(PIECE), b"12345678"]) == (PIECE, b"12345678")
+    with pytest.raises(PeerError):
+        decode_to_worker([encode(PIECE)])
