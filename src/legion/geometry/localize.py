@@ -57,11 +57,11 @@ class _Localizer:
         self._cut: dict[tuple[str, Box], str] = {}
         self._read: dict[str, None] = {}
         self._padding: dict[str, tuple[Padding, float]] = {}
+        self._tasks = [task for index in segment.layers for task in self._tasks_of(index)]
+        self._readers = _readers(self._tasks)
 
     def localized(self) -> Localized:
-        tasks = [task for index in self._segment.layers for task in self._tasks_of(index)]
-        self._readers = _readers(tasks)
-        for task in tasks:
+        for task in self._tasks:
             self._write(task)
         graph = LocalGraph(
             opset=self._model.opset,

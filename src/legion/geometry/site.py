@@ -49,10 +49,6 @@ class Site:
         value = self.operator.attributes.get(name, default)
         return tuple(int(item) for item in value) if isinstance(value, tuple) else default
 
-    def number(self, name: str, default: float) -> float:
-        value = self.operator.attributes.get(name, default)
-        return float(value) if isinstance(value, (int, float)) else default
-
     def text(self, name: str, default: str) -> str:
         value = self.operator.attributes.get(name, default)
         return value if isinstance(value, str) else default

@@ -44,7 +44,7 @@ def test_concat_demands_nothing_of_inputs_beside_the_box():
     assert demanded == (None, Box(((0, 1), (0, 1), (0, 2), (0, 3))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(st.data())
 def test_slice(data):
     shape = (2, 7, 6)
@@ -63,7 +63,7 @@ def test_slice(data):
     check_demand(data, model, feeds)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(st.data(), st.sampled_from(["constant", "constant", "reflect", "edge"]))
 def test_pad(data, mode):
     feeds = {"x": random_array((2, 4, 5))}
@@ -127,7 +127,7 @@ VIEWS = [
 ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(st.data(), st.sampled_from(VIEWS))
 def test_reshape(data, shapes):
     before, after = shapes
@@ -166,7 +166,7 @@ def test_other_views(data):
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(st.data(), st.sampled_from(["DCR", "CRD", "SpaceToDepth"]), st.integers(1, 3))
 def test_blocks(data, kind, block):
     if kind == "SpaceToDepth":

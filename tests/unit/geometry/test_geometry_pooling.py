@@ -37,7 +37,7 @@ def test_tiles_of_max_pools_equal_the_whole(data):
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(st.data())
 def test_tiles_of_average_pools_equal_the_whole(data):
     model, feeds = data.draw(pools("AveragePool"))

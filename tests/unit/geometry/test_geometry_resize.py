@@ -44,14 +44,14 @@ def resizes(draw, mode):
     return model_or_reject([node("Resize", names, "y", **attributes)], feeds, constants), feeds
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_nearest(data):
     model, feeds = data.draw(resizes("nearest"))
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_linear(data):
     model, feeds = data.draw(resizes("linear"))

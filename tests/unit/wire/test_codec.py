@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from legion.cluster.device import DeviceInfo
 from legion.errors import PeerError
 from legion.geometry.box import Box
 from legion.geometry.local_graph import InputBuffer, LocalConstant, LocalGraph, LocalInput
@@ -15,6 +16,8 @@ from legion.geometry.segment import Segment
 from legion.model.model import Operator
 from legion.plan.executable import NodePlan, RunStep
 from legion.plan.program import Instruction, Program, Receive, Run, Send
+from legion.profile.probes import LayerProbe
+from legion.profile.samples import LayerSample, MeasurementPolicy
 from legion.wire.codec import (
     PROTOCOL_VERSION,
     VersionError,
@@ -80,7 +83,7 @@ graphs = st.builds(
         max_size=2,
     ).map(tuple),
     outputs=st.lists(names, max_size=2).map(tuple),
-    constants=st.lists(st.builds(LocalConstant, dtype=names, digest=st.none() | names), max_size=2).map(tuple),
+    constants=st.lists(st.builds(LocalConstant, name=names, shape=st.just((3, 1)), dtype=names, digest=st.none() | names), max_size=2).map(tuple),
 )
 buffers = st.builds(InputBuffer, tensor=names, box=boxes, fill=st.sampled_from([0.0, -math.inf]), dynamic=st.booleans())
 runs = st.builds(Run, segment=segments, group=st.integers(0, 9))
@@ -113,25 +116,60 @@ installs = st.builds(
     peers=st.dictionaries(names, names, max_size=2),
     frames_in_flight=st.integers(1, 4),
 )
+probes = st.builds(LayerProbe, key=names, extent=counts, graph=graphs, input_shapes=st.just(((1, 2), ())))
+probings = st.builds(
+    ProbeLayers,
+    request=counts,
+    policy=st.builds(MeasurementPolicy, seed=counts, rounds=counts, warmups=counts),
+    probes=st.lists(probes, max_size=2).map(tuple),
+)
+seconds = st.lists(st.floats(0, 9), max_size=3).map(tuple)
+samples = st.builds(
+    LayerSample, key=names, extent=counts, seconds=seconds, reference_before_s=seconds, reference_after_s=seconds
+)
+infos = st.builds(
+    DeviceInfo,
+    cores=counts,
+    threads=counts,
+    memory_bytes=counts,
+    providers=st.lists(names, max_size=2).map(tuple),
+    versions=st.dictionaries(names, names, max_size=2),
+)
+figures = st.floats(0, 9)
 records = st.lists(st.builds(Record, counts, st.floats(0, 9), st.floats(0, 9), counts), max_size=3).map(tuple)
 
 
-@given(st.one_of(st.builds(Hello), st.builds(Ping, request=counts), installs, st.builds(ProbeLayers, request=counts)))
+@settings(max_examples=30, deadline=None)
+@given(st.one_of(st.builds(Hello), st.builds(Ping, request=counts), installs, probings))
 def test_what_a_controller_says_comes_back(message: ToWorker) -> None:
     assert decode_to_worker([encode(message)]) == (message, b"")
 
 
 @given(
     st.one_of(
-        st.builds(Welcome, data_port=counts),
-        st.builds(LayersProbed, request=counts),
-        st.builds(FrameReport, plan=counts, frame=counts, records=records, dropped=counts),
+        st.builds(Welcome, info=infos, data_port=counts),
+        st.builds(LayersProbed, request=counts, samples=st.lists(samples, max_size=2).map(tuple)),
+        st.builds(
+            FrameReport,
+            plan=counts,
+            frame=counts,
+            records=records,
+            compute_cpu_s=figures,
+            wire_cpu_s=figures,
+            process_cpu_s=figures,
+            sent_messages=counts,
+            sent_bytes=counts,
+            received_messages=counts,
+            received_bytes=counts,
+            dropped=counts,
+        ),
     )
 )
 def test_what_a_worker_says_comes_back(message: ToController) -> None:
     assert decode_to_controller([encode(message)]) == message
 
 
+@settings(max_examples=30, deadline=None)
 @given(node_plans())
 def test_plans_come_back(plan: NodePlan) -> None:
     assert from_wire(to_wire(plan)) == plan
@@ -177,6 +215,7 @@ def test_only_peer_errors_come_of_garbage(decode: Any, frames: list[bytes]) -> N
         pass
 
 
+@settings(max_examples=30, deadline=None)
 @given(message=installs, at=st.integers(0, 10_000), value=st.integers(0, 255), cut=st.integers(0, 10_000))
 def test_only_peer_errors_come_of_damaged_messages(message: Install, at: int, value: int, cut: int) -> None:
     content = encode(message)

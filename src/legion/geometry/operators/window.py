@@ -46,7 +46,11 @@ class Window:
         return min(max(low, 0), self.extent - 1), max(min(high, self.extent), 1)
 
     def tile(self, interval: Interval) -> Tile:
-        """How to run these windows on what `demand` gives."""
+        """How to run these windows on what `demand` gives.
+
+        Windows wholly in the padding are run together with enough others, sooner or later ones, to
+        cover the one element that is demanded.
+        """
         low, high = self.demand(interval)
         covered_low, covered_high = self.covered(interval)
         sooner = max(0, -(-(covered_low - low) // self.stride))

@@ -1,0 +1,109 @@
+"""Writes the README's tables from the results: whatever stands between `<!-- table: NAME -->` and `<!-- end -->`."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.results_file import RESULTS, read_results
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def main() -> None:
+    """Fill every table whose results are there."""
+    text = README.read_text(encoding="utf-8")
+    for name, table in TABLES.items():
+        if (RESULTS / f"{name}.json").exists():
+            content = read_results(name)
+            block = f"<!-- table: {name} -->\n{table(content['results'])}\n{_setting(content['setting'])}\n<!-- end -->"
+            pattern = rf"<!-- table: {name} -->.*?<!-- end -->"
+            text = re.sub(pattern, lambda _, block=block: block, text, flags=re.DOTALL)
+    README.write_text(text, encoding="utf-8")
+
+
+def _exactness(results: Any) -> str:
+    """Per network: the largest difference over all policies, workers and shares."""
+    by_network: dict[str, list[Any]] = defaultdict(list)
+    for case in results["cases"]:
+        by_network[case["network"]].append(case)
+    rows = [
+        (
+            name,
+            len(cases),
+            sum(case["max_absolute"] == 0 for case in cases),
+            f"{max(case['max_relative'] for case in cases):.1e}",
+        )
+        for name, cases in by_network.items()
+    ]
+    return _markdown(("network", "cases", "bitwise equal", "largest difference, of the largest value"), rows)
+
+
+def _prediction(results: Any) -> str:
+    rows = [
+        (
+            run["network"],
+            run["workers"],
+            run["policy"],
+            f"{run['predicted_s'] * 1e3:.1f} ms",
+            f"{median(run['measured_s']) * 1e3:.1f} ms",
+            f"{entry['error']:+.1%}",
+        )
+        for entry in results
+        for run in (entry["run"],)
+    ]
+    return _markdown(("network", "workers", "policy", "predicted", "measured", "error"), rows)
+
+
+def _overhead(results: Any) -> str:
+    frames = [
+        (
+            frame["network"],
+            frame["plan"],
+            frame["groups"],
+            f"{frame['frame_s'] * 1e3:.2f} ms",
+            f"{frame['engine_s'] * 1e3:.2f} ms",
+            f"{entry['overhead']:+.1%}",
+            frame["messages"],
+            f"{frame['sent_bytes'] / 1e6:.2f} MB",
+        )
+        for entry in results["frames"]
+        for frame in (entry["frame"],)
+    ]
+    messages = [
+        (f"{each['size_bytes'] // 1024} kB", f"{each['processor_s'] * 1e3:.3f} ms") for each in results["messages"]
+    ]
+    header = ("network", "plan", "groups", "frame", "engine alone", "overhead", "messages", "sent")
+    return f"{_markdown(header, frames)}\n\n{_markdown(('message', 'processor time, both ends'), messages)}"
+
+
+def _planning(results: Any) -> str:
+    rows = [(each["what"], f"{each['median_s']:.2f} s", f"{max(each['seconds']):.2f} s") for each in results]
+    return _markdown(("what", "median", "worst"), rows)
+
+
+TABLES: dict[str, Callable[[Any], str]] = {
+    "exactness": _exactness,
+    "prediction": _prediction,
+    "overhead": _overhead,
+    "planning": _planning,
+}
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def _setting(setting: Any) -> str:
+    versions = setting["versions"]
+    return (
+        f"\n{setting['processor']}, {setting['cores']} cores, Python {setting['python']}, ONNX Runtime "
+        f"{versions['onnxruntime']}, {setting['measured_at'][:10]}, commit {setting['commit']}"
+    )
+
+
+if __name__ == "__main__":
+    main()
