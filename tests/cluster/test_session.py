@@ -117,7 +117,7 @@ def test_outputs_that_need_no_device() -> None:
     assert np.array_equal(same, feeds["a"])
 
 
-def test_a_network_of_two_branches_and_two_outputs() -> None:
+def test_two_branches_and_outputs_that_others_read() -> None:
     shape = (1, 4, 24, 24)
     weights = np.random.default_rng(0).standard_normal((4, 4, 3, 3)).astype(np.float32)
     graph = helper.make_graph(
@@ -126,6 +126,7 @@ def test_a_network_of_two_branches_and_two_outputs() -> None:
             helper.make_node("Conv", ["y", "w"], ["right"], pads=[1] * 4),
             helper.make_node("Concat", ["left", "right"], ["both"], axis=1),
             helper.make_node("MaxPool", ["both"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
+            helper.make_node("Relu", ["pooled"], ["positive"]),
             helper.make_node("ReduceMean", ["left"], ["mean"], keepdims=0),
         ],
         "branches",
@@ -133,6 +134,7 @@ def test_a_network_of_two_branches_and_two_outputs() -> None:
         [
             helper.make_tensor_value_info("pooled", TensorProto.FLOAT, (1, 8, 12, 12)),
             helper.make_tensor_value_info("mean", TensorProto.FLOAT, ()),
+            helper.make_tensor_value_info("positive", TensorProto.FLOAT, (1, 8, 12, 12)),
         ],
         [onnx.numpy_helper.from_array(weights, "w")],
     )

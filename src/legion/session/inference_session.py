@@ -59,6 +59,8 @@ class InferenceSession:
         self._progress = progress
         self.profile = profile_devices(self.model, cluster, known=profile, progress=progress)
         self._planning = Planning(self.model, self.profile, tuple(cluster.devices))
+        made = {tensor for layer in self.model.layers for tensor in layer.outputs}
+        self._computed = [port.name for port in self.model.outputs if port.name in made]
         self._tried: list[tuple[Scheme, ExecutablePlan]] = []
         self.choice: Choice = self._planning.choose(policy, shares=shares, trial=self._trial if trials else None)
         self.programs = self._planning.programs(self.choice.scheme)
@@ -109,7 +111,7 @@ class InferenceSession:
     def _frame(self, plan: ExecutablePlan, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
         self._cluster.install(plan, self._progress)
         try:
-            return self._cluster.controller.run(feeds)
+            return self._cluster.controller.run(feeds, self._computed)
         except (LegionError, KeyboardInterrupt):
             self._cluster.forget_plan()
             raise
