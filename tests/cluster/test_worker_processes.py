@@ -13,8 +13,6 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import zmq
-from support.networks import small
-from support.plans import split_plan
 
 from legion.cluster.device import Device
 from legion.errors import InputError, PeerError
@@ -22,6 +20,8 @@ from legion.runtime.controller import Controller, Timeouts
 from legion.runtime.local import LocalWorkers, start_local_workers
 from legion.wire.codec import PROTOCOL_VERSION, encode
 from legion.wire.messages import Hello
+from support.networks import small
+from support.plans import split_plan
 
 SHARES = {"local-0": 0.6, "local-1": 0.4}
 WAIT_S = 20.0
@@ -128,7 +128,10 @@ def test_another_version_is_told_apart_on_both_sides(workers: LocalWorkers) -> N
         thread = threading.Thread(target=answer)
         thread.start()
         device = Device(name="newer", address=f"127.0.0.1:{port}")
-        with Controller([device]) as controller, pytest.raises(PeerError, match=r"newer: .*version 2.*this one version 1"):
+        with (
+            Controller([device]) as controller,
+            pytest.raises(PeerError, match=r"newer: .*version 2.*this one version 1"),
+        ):
             controller.connect()
         thread.join()
     context.destroy(linger=0)
@@ -221,7 +224,9 @@ with start_local_workers(2) as workers:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_its_parent(how: signal.Signals) -> None:
-    with subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as parent:
         assert parent.stdout is not None
         children = [int(each) for each in parent.stdout.readline().split()]
         assert len(children) == 2

@@ -11,7 +11,8 @@ from legion.cluster.device import DeviceInfo
 class MeasurementPolicy:
     """How a figure is taken: unmeasured warm-ups, then `rounds` rounds, each over all probes, shuffled.
 
-    A reference kernel runs before and after each sample; see `legion.profile.statistics.normalised_s`.
+    A short layer runs once more before it is timed, so that its data is in the caches, as it is when the layer before
+    has just made it. A reference kernel runs before and after each sample; see `legion.profile.statistics.normalised_s`.
     """
 
     warmups: int = 1

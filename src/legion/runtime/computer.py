@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from legion.engine.base import Engine, Executable
+from legion.engine.paced import Pacer
 from legion.errors import InputError
 from legion.geometry.local_graph import LocalGraph
 from legion.plan.program import Send
@@ -54,19 +55,21 @@ class _CancelledError(Exception):
 class Computer:
     """The thread and its queue. `post` is called with what comes of the work, from this thread or the sender's."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the thread works with
         self,
         engine: Engine,
         store: WeightStore,
         sender: Sender,
         clock: Callable[[], float],
         post: Callable[[WorkEvent], None],
+        pacer: Pacer,
     ) -> None:
         self._engine = engine
         self._store = store
         self._sender = sender
         self._clock = clock
         self._post = post
+        self._pacer = pacer
         self._meter = FrameMeter()
         self._epoch = 0
         self._interpreter: Interpreter | None = None
@@ -139,7 +142,7 @@ class Computer:
                 self._store.put(request, payload)
                 return PieceStored(request=request.request)
             case ProbeCopying():
-                return CopyingProbed(request=request.request, bytes_per_s=measure_copying(self._clock))
+                return CopyingProbed(request=request.request, bytes_per_s=measure_copying(self._clock, self._pacer))
             case ProbeLayers(probes=probes, policy=policy):
                 progress = self._progress(epoch, request.request)
                 try:
@@ -170,7 +173,7 @@ class Computer:
         def finished(log: FrameLog) -> None:
             self._post(FrameDone(epoch=epoch, report=self._meter.report(prepared.plan, log)))
 
-        self._interpreter = Interpreter(prepared, self._sender, self._clock, finished)
+        self._interpreter = Interpreter(prepared, self._sender, self._clock, finished, self._pacer)
         return Installed(request=work.request, resident_bytes=self._engine.resident_bytes)
 
     def _progress(self, epoch: int, request: int) -> Callable[[float], None]:

@@ -1,6 +1,6 @@
 """A node's plan with every look-up done beforehand: which slot of a frame holds what, and for how long."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from legion.errors import InputError, InternalError
@@ -122,7 +122,7 @@ class _Compiler:
         )
         return FramePlan(steps=steps, slots=self._slots, given=self._given, results=kept)
 
-    def _draft(self, instruction: Instruction, runs: Iterable[RunStep]) -> Step:
+    def _draft(self, instruction: Instruction, runs: Iterator[RunStep]) -> Step:
         run = None
         reads: tuple[Recipe, ...] = ()
         fills: tuple[int, ...] = ()
@@ -132,7 +132,7 @@ class _Compiler:
             case Send(tensor=tensor, box=box):
                 reads = (self._recipe(tensor, box),)
             case Run():
-                run = next(iter(runs))
+                run = next(runs)
                 reads = tuple(self._buffer_recipe(buffer) for buffer in run.buffers)
                 fills = tuple(self._hold(tensor, box) for tensor, box in run.outputs)
         return Step(instruction=instruction, run=run, reads=reads, fills=fills, frees=())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from legion.engine.base import Executable
+from legion.engine.paced import Pacer
 from legion.errors import InputError, InternalError
 from legion.model.model import Array
 from legion.plan.program import Receive, Run, Send
@@ -25,6 +26,7 @@ class FrameLog:
     frame: int
     records: list[Record] = field(default_factory=list[Record])
     compute_cpu_s: float = 0.0
+    overrun_s: float = 0.0
     sent_messages: int = 0
     sent_bytes: int = 0
     received_messages: int = 0
@@ -44,18 +46,25 @@ class PreparedPlan:
 class Interpreter:
     """Executes the batches of one installed plan, on one thread.
 
-    `finished` is called, on the sender's thread, when a frame has ended and all it sent is out.
+    `finished` is called, on the sender's thread, when a frame has ended and all it sent is out. What
+    the engine does not do itself, assembling and encoding, is slowed down by `pacer`, like the engine by its own.
     `abandon` alone may be called from other threads.
     """
 
     def __init__(
-        self, prepared: PreparedPlan, sender: Sender, clock: Callable[[], float], finished: Callable[[FrameLog], None]
+        self,
+        prepared: PreparedPlan,
+        sender: Sender,
+        clock: Callable[[], float],
+        finished: Callable[[FrameLog], None],
+        pacer: Pacer | None = None,
     ) -> None:
         self._prepared = prepared
         self._frame_plan = prepared.frame_plan
         self._sender = sender
         self._clock = clock
         self._finished = finished
+        self._pacer = pacer or Pacer()
         self._abandoned = -1
         self._tensors = FrameTensors(prepared.frame_plan.slots)
         self._log = FrameLog(-1)
@@ -88,7 +97,7 @@ class Interpreter:
 
         Raises what the engine raises, and InternalError when pieces do not have the planned shapes.
         """
-        cpu_s = time.thread_time()
+        cpu_s, overrun_s = time.thread_time(), self._pacer.overrun_s
         if batch.frame != self._log.frame:
             self._start(batch.frame)
         deliveries = iter(batch.deliveries)
@@ -105,6 +114,7 @@ class Interpreter:
                     self._send(index, step, send)
             self._tensors.free(step.frees)
         self._log.compute_cpu_s += time.thread_time() - cpu_s
+        self._log.overrun_s += self._pacer.overrun_s - overrun_s
         if batch.ends_frame:
             log = self._log
             self._sender.then(lambda: self._finished(log))
@@ -131,7 +141,8 @@ class Interpreter:
         if step.run is None:
             raise InternalError(f"instruction {index} runs nothing; compile the plan again")
         start_s = self._clock()
-        inputs = [self._tensors.make(recipe) for recipe in step.reads]
+        with self._pacer.paced():
+            inputs = [self._tensors.make(recipe) for recipe in step.reads]
         outputs = self._prepared.executables[step.run.graph].run(inputs)
         for slot, output in zip(step.fills, outputs, strict=True):
             self._tensors.fill(slot, output)
@@ -139,12 +150,13 @@ class Interpreter:
         self._log.records.append(Record(index, start_s, self._reached_s, sum(array.nbytes for array in inputs)))
 
     def _send(self, index: int, step: Step, send: Send) -> None:
-        array = self._tensors.make(step.reads[0])
         log = self._log
-        header = TensorHeader(
-            self.plan, log.frame, self._prepared.node, send.tensor, send.box, array.dtype.name, array.shape
-        )
-        frames = encode_tensor(header, array)
+        with self._pacer.paced():
+            array = self._tensors.make(step.reads[0])
+            header = TensorHeader(
+                self.plan, log.frame, self._prepared.node, send.tensor, send.box, array.dtype.name, array.shape
+            )
+            frames = encode_tensor(header, array)
 
         def sent(start_s: float, end_s: float) -> None:
             log.records.append(Record(index, start_s, end_s, array.nbytes))

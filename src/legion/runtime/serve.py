@@ -18,6 +18,7 @@ from legion.cluster.device import DeviceInfo
 from legion.engine.base import Engine
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.engine.onnx_session import CPU_PROVIDER
+from legion.engine.paced import PacedEngine, Pacer
 from legion.runtime.network import real_network
 from legion.runtime.weights import WeightStore
 from legion.runtime.worker import Worker
@@ -28,7 +29,8 @@ class WorkerOptions:
     """What a worker is told at its start.
 
     `bind` is the `host:port` to listen at, port 0 for a free one; `provider` an execution provider of
-    ONNX Runtime.
+    ONNX Runtime. The last three emulate a lesser device: a fraction of a core, less memory than there is
+    (which is told, not enforced), and a slower link.
     """
 
     name: str
@@ -36,18 +38,24 @@ class WorkerOptions:
     threads: int
     cache_directory: Path
     provider: str = CPU_PROVIDER
+    speed: float = 1.0
+    memory_bytes: int | None = None
+    bandwidth_bytes_per_s: float | None = None
 
 
 def serve(options: WorkerOptions, ready: Callable[[Worker], None]) -> None:
     """Run a worker until SIGINT or SIGTERM, or until it is stopped; `ready` is called once, when it listens.
 
-    Raises InputError when the address, the provider or the number of threads cannot be had.
+    Raises InputError when the address, the provider, the number of threads or the speed cannot be had.
     """
-    engine = OnnxRuntimeEngine(threads=options.threads, provider=options.provider)
-    info = describe_device(options.name, engine)
-    transport = real_network()
+    pacer = Pacer(options.speed)
+    engine: Engine = OnnxRuntimeEngine(threads=options.threads, provider=options.provider)
+    if options.speed < 1:
+        engine = PacedEngine(engine, pacer)
+    info = describe_device(options.name, engine, options.memory_bytes)
+    transport = real_network(options.bandwidth_bytes_per_s)
     try:
-        worker = Worker(transport, options.bind, info, engine, WeightStore(options.cache_directory))
+        worker = Worker(transport, options.bind, info, engine, WeightStore(options.cache_directory), pacer)
         with _stopped_by_signals(worker):
             ready(worker)
             worker.run()
@@ -55,13 +63,13 @@ def serve(options: WorkerOptions, ready: Callable[[Worker], None]) -> None:
         transport.close()
 
 
-def describe_device(name: str, engine: Engine) -> DeviceInfo:
-    """What this machine and this installation are."""
+def describe_device(name: str, engine: Engine, memory_bytes: int | None = None) -> DeviceInfo:
+    """What this machine and this installation are; `memory_bytes` in place of the memory that there is."""
     return DeviceInfo(
         name=name,
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         threads=engine.threads,
-        memory_bytes=psutil.virtual_memory().total,
+        memory_bytes=memory_bytes or psutil.virtual_memory().total,
         machine=f"{platform.system()} {platform.machine()}",
         engine=engine.name,
         providers=tuple(engine.providers),

@@ -59,11 +59,13 @@ class WeightStore:
     def load(self, constant: LocalConstant) -> Array:
         """The constant's values, mapped from disk, read-only.
 
-        Raises InputError when they are not stored.
+        Raises InputError when they are not stored; a file of another size is removed, so that the next
+        query finds it missing.
         """
         path = self._path(constant.digest or "")
         size_bytes = prod(constant.shape) * np.dtype(constant.dtype).itemsize
         if not path.exists() or path.stat().st_size != size_bytes:
+            path.unlink(missing_ok=True)
             raise InputError(f"the values of constant {constant.name!r} are not stored; send the weights again")
         if not size_bytes:
             return np.empty(constant.shape, constant.dtype)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from legion.cluster.device import DeviceInfo
 from legion.engine.base import Engine
+from legion.engine.paced import Pacer
 from legion.errors import PeerError
 from legion.runtime.computer import Computer
 from legion.runtime.sender import Sender
@@ -44,20 +45,27 @@ _logger = logging.getLogger(__name__)
 class Worker:
     """Listens at `address` from the moment it is made; `run` serves until `stop` is called.
 
-    There are three threads: the one that calls `run` receives, one computes, one sends.
+    There are three threads: the one that calls `run` receives, one computes, one sends. `pacer` slows
+    down the one that computes, as far as the engine does not do it itself.
 
     Raises InputError when the address cannot be had.
     """
 
-    def __init__(
-        self, transport: Transport, address: str, info: DeviceInfo, engine: Engine, store: WeightStore
+    def __init__(  # noqa: PLR0913, PLR0917 - what a worker is made of
+        self,
+        transport: Transport,
+        address: str,
+        info: DeviceInfo,
+        engine: Engine,
+        store: WeightStore,
+        pacer: Pacer | None = None,
     ) -> None:
         self._clock = transport.clock
         self._endpoint: Endpoint = transport.listen(address)
         self._stopped = False
         self._posted: collections.deque[WorkEvent] = collections.deque()
         self._sender = Sender(transport.out_port(), self._clock)
-        self._computer = Computer(engine, store, self._sender, self._clock, self._post)
+        self._computer = Computer(engine, store, self._sender, self._clock, self._post, pacer or Pacer())
         self._state = WorkerState(info, self._endpoint.data_port)
         self._cpu_s = 0.0
 

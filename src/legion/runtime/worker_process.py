@@ -1,6 +1,6 @@
 """A worker as a child process: says in one line of JSON where it listens, and ends when its input does.
 
-Started by `legion.runtime.local` as `python -m legion.runtime.worker_process`.
+Started by `legion.runtime.local` and by the lab as `python -m legion.runtime.worker_process`.
 """
 
 import argparse
@@ -22,9 +22,18 @@ def main() -> int:
     parser.add_argument("--bind", required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--memory-bytes", type=int)
+    parser.add_argument("--bandwidth-bytes-per-s", type=float)
     arguments = parser.parse_args()
     options = WorkerOptions(
-        name=arguments.name, bind=arguments.bind, threads=arguments.threads, cache_directory=arguments.cache
+        name=arguments.name,
+        bind=arguments.bind,
+        threads=arguments.threads,
+        cache_directory=arguments.cache,
+        speed=arguments.speed,
+        memory_bytes=arguments.memory_bytes,
+        bandwidth_bytes_per_s=arguments.bandwidth_bytes_per_s,
     )
     try:
         serve(options, _announce)

@@ -222,6 +222,7 @@ class FrameReport(Struct, frozen=True, kw_only=True, tag=True):
 
     Processor seconds since the last report: of the computing thread, of the receiving and sending
     threads, and of the whole process. Messages and bytes are tensors, headers included.
+    `overrun_s` is by how much a worker that emulates a slower one was later than it should, 0 on others.
     `dropped` counts the messages that belonged to nothing, since the worker started.
     """
 
@@ -235,6 +236,7 @@ class FrameReport(Struct, frozen=True, kw_only=True, tag=True):
     sent_bytes: Count
     received_messages: Count
     received_bytes: Count
+    overrun_s: float = 0.0
     dropped: Count
 
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from support.networks import small
-from support.plans import split_plan
 
 from legion.cluster.device import Device
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
@@ -13,6 +11,8 @@ from legion.errors import InputError, PeerError
 from legion.runtime.controller import Controller, Timeouts
 from legion.runtime.local import start_memory_workers
 from legion.transport.memory import MemoryNetwork
+from support.networks import small
+from support.plans import split_plan
 
 DEVICES = 3
 SHARES = {"local-0": 0.5, "local-1": 0.3, "local-2": 0.2}

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from legion.errors import InputError
-from legion.transport.base import Arrival, ControlArrival, Disconnected, Endpoint, TensorArrival, Transport, split_address
+from legion.transport.base import (
+    Arrival,
+    ControlArrival,
+    Disconnected,
+    Endpoint,
+    TensorArrival,
+    Transport,
+    split_address,
+)
 from legion.transport.memory import MemoryNetwork
 from legion.transport.zeromq import ZeroMqTransport
 

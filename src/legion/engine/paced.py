@@ -1,0 +1,101 @@
+"""A slower processor, emulated: work on one thread takes its processor time divided by a speed."""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+
+from legion.engine.base import Engine, Executable, Loader
+from legion.errors import InputError
+from legion.geometry.local_graph import LocalGraph
+from legion.model.model import Array
+
+
+class Pacer:
+    """Slows down what one thread does to `speed`, a fraction of a core of this machine; 1 changes nothing.
+
+    It sleeps, and so takes neither the core nor the network from others, unlike a processor quota.
+    `overrun_s` adds up by how much paced work ended later than its processor time asks for: because
+    the machine was busy, or the sleep was longer than told. `clock` and `processor_clock` are in seconds,
+    the latter counting the calling thread's processor time.
+
+    Raises InputError for a speed that is not above 0 and up to 1.
+    """
+
+    def __init__(
+        self,
+        speed: float = 1.0,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        processor_clock: Callable[[], float] = time.thread_time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not 0 < speed <= 1:
+            raise InputError(f"a speed of {speed:g} cannot be emulated; choose one above 0 and up to 1")
+        self.speed = speed
+        self.overrun_s = 0.0
+        self._clock = clock
+        self._processor_clock = processor_clock
+        self._sleep = sleep
+
+    @contextmanager
+    def paced(self) -> Generator[None]:
+        """Make the body take its processor time divided by the speed."""
+        if self.speed == 1:
+            yield
+            return
+        start_s, start_cpu_s = self._clock(), self._processor_clock()
+        yield
+        due_s = start_s + (self._processor_clock() - start_cpu_s) / self.speed
+        early_s = due_s - self._clock()
+        if early_s > 0:
+            self._sleep(early_s)
+        self.overrun_s += max(0.0, self._clock() - due_s)
+
+
+class PacedEngine:
+    """Another engine, whose executables run at a pacer's speed; preparing them is not slowed down.
+
+    Raises InputError for an engine of several threads: the pacer sees only the one that calls it.
+    """
+
+    def __init__(self, engine: Engine, pacer: Pacer) -> None:
+        if engine.threads != 1:
+            raise InputError(f"an engine of {engine.threads} threads cannot be slowed down; give it one")
+        self._engine = engine
+        self._pacer = pacer
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        return self._engine.providers
+
+    @property
+    def threads(self) -> int:
+        return self._engine.threads
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return self._engine.versions
+
+    @property
+    def resident_bytes(self) -> int:
+        return self._engine.resident_bytes
+
+    def prepare(self, graph: LocalGraph, load: Loader) -> Executable:
+        return _PacedExecutable(self._engine.prepare(graph, load), self._pacer)
+
+    def retain(self, graphs: Iterable[LocalGraph]) -> None:
+        self._engine.retain(graphs)
+
+
+class _PacedExecutable:
+    def __init__(self, executable: Executable, pacer: Pacer) -> None:
+        self._executable = executable
+        self._pacer = pacer
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        with self._pacer.paced():
+            return self._executable.run(inputs)

@@ -1,0 +1,35 @@
+"""Whether this machine can carry a lab: emulated boards must not get in one another's way."""
+
+from legion.errors import InfeasibleError
+from legion.lab.setting import Setting
+
+RESERVED_CORES = 0.5
+"""For the controller, and for the workers' sending and receiving, which is not slowed down."""
+
+RESERVED_MEMORY_BYTES = 1_000_000_000
+"""For the controller and the system."""
+
+
+def check_capacity(setting: Setting, cores: int, memory_bytes: int) -> None:
+    """Raise InfeasibleError, with the numbers, if `cores` and `memory_bytes` do not suffice for a setting."""
+    for board in setting.boards:
+        if board.speed > 1:
+            raise InfeasibleError(
+                f"{board.name} would be {board.speed:.2f} times as fast as a core of this machine, so it cannot be "
+                "emulated here; give it a speed of 1 or less"
+            )
+    speeds = sum(board.speed for board in setting.boards)
+    usable = cores - RESERVED_CORES
+    if speeds > usable:
+        raise InfeasibleError(
+            f"the speeds add up to {speeds:.2f} cores, and this machine has {cores}, of which {RESERVED_CORES} are "
+            f"kept for the controller and the network; use fewer or slower devices, {usable:.2f} in all"
+        )
+    asked_bytes = sum(board.memory_bytes or 0 for board in setting.boards)
+    usable_bytes = memory_bytes - RESERVED_MEMORY_BYTES
+    if asked_bytes > usable_bytes:
+        raise InfeasibleError(
+            f"the memory limits add up to {asked_bytes / 1e6:.0f} MB, and this machine has "
+            f"{memory_bytes / 1e6:.0f} MB, of which {RESERVED_MEMORY_BYTES / 1e6:.0f} are kept for the rest; "
+            "use fewer devices or lower limits"
+        )

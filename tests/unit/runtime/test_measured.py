@@ -1,0 +1,172 @@
+"""Clocks, timelines, link samples, and the measuring protocol, with invented times."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from legion.engine.base import Loader
+from legion.geometry.box import Box
+from legion.geometry.local_graph import LocalGraph, LocalInput
+from legion.geometry.segment import Segment
+from legion.model.model import Array
+from legion.plan.program import Program, Receive, Run, Send
+from legion.profile.probes import LayerProbe
+from legion.profile.samples import MeasurementPolicy
+from legion.runtime.link_probe import link_plan, link_samples
+from legion.runtime.measured import ClockReading, FrameTimes, best_reading, measured_timeline
+from legion.runtime.profiler import Profiler, measure_copying
+from legion.wire.messages import FrameReport, Record
+
+BOX = Box(((0, 1),))
+
+
+def report(*records: Record) -> FrameReport:
+    return FrameReport(
+        plan=1,
+        frame=0,
+        records=records,
+        compute_cpu_s=0,
+        wire_cpu_s=0,
+        process_cpu_s=0,
+        sent_messages=0,
+        sent_bytes=0,
+        received_messages=0,
+        received_bytes=0,
+        dropped=0,
+    )
+
+
+delays = st.floats(1e-4, 1.0)
+
+
+@given(st.floats(-1e3, 1e3), st.lists(st.tuples(delays, delays), min_size=1))
+def test_the_offset_is_wrong_by_half_the_least_round_trip_at_most(
+    offset_s: float, ways: list[tuple[float, float]]
+) -> None:
+    readings = [
+        ClockReading(asked_s=10.0, answered_s=10.0 + there + back, clock_s=10.0 + there + offset_s)
+        for there, back in ways
+    ]
+    best = best_reading(readings)
+    assert best.round_trip_s == min(reading.round_trip_s for reading in readings)
+    assert abs(best.offset_s - offset_s) <= best.round_trip_s / 2 + 1e-9
+
+
+def test_a_timeline_is_on_the_controllers_clock() -> None:
+    segment = Segment(layers=(2, 5), inputs={}, outputs={}, boxes={})
+    program = Program(
+        node="pi",
+        instructions=(
+            Receive(tensor="x", box=BOX, source="controller"),
+            Run(segment=segment, group=1),
+            Send(tensor="y", box=BOX, destination="controller"),
+        ),
+    )
+    records = (Record(0, 1.0, 111.0, 8), Record(1, 111.5, 112.0, 8), Record(2, 112.25, 112.5, 4))
+    times = FrameTimes(frame=0, begun_s=10.0, ended_s=13.0)
+    timeline = measured_timeline({"pi": program}, {"pi": report(*records)}, {"pi": 100.0}, times)
+    assert timeline.latency_s == 3.0
+    assert [(e.kind, e.label, e.group, e.start_s, e.end_s) for e in timeline.events] == [
+        ("receive", "x from controller", None, 0.0, 1.0),
+        ("run", "layers 2..5", 1, 1.5, 2.0),
+        ("send", "y to controller", None, 2.25, 2.5),
+    ]
+
+
+def test_a_tensor_that_came_before_it_was_awaited_takes_no_time() -> None:
+    program = Program(node="pi", instructions=(Receive(tensor="x", box=BOX, source="controller"),))
+    times = FrameTimes(frame=0, begun_s=10.0, ended_s=13.0)
+    (event,) = measured_timeline({"pi": program}, {"pi": report(Record(0, 12.0, 11.0, 8))}, {}, times).events
+    assert (event.start_s, event.end_s) == (2.0, 2.0)
+
+
+def test_link_samples_take_the_clocks_apart() -> None:
+    plan = link_plan("pi", (10, 20))
+    assert [len(plan.nodes[name].program.instructions) for name in ("controller", "pi")] == [4, 4]
+    controller = report(
+        *(Record(index, start, end, 0) for index, start, end in ((0, 1, 9), (1, 9, 4), (2, 5, 9), (3, 9, 10)))
+    )
+    device = report(
+        *(Record(index, start, end, 0) for index, start, end in ((0, 0, 102), (1, 103, 0), (2, 0, 107), (3, 108, 0)))
+    )
+    samples = link_samples("pi", (10, 20), [{"controller": controller, "pi": device}], offset_s=100.0)
+    assert [(each.direction, each.size_bytes, each.seconds) for each in samples] == [
+        ("set", 10, (1.0,)),
+        ("set", 20, (2.0,)),
+        ("get", 10, (1.0,)),
+        ("get", 20, (2.0,)),
+    ]
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class FakeEngine:
+    """An engine whose runs take as many seconds as the graph's opset says."""
+
+    name, providers, threads, versions, resident_bytes = "fake", (), 1, {}, 0
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.runs: list[int] = []
+
+    def prepare(self, graph: LocalGraph, load: Loader) -> "FakeExecutable":  # noqa: ARG002 - a part of the interface
+        return FakeExecutable(self, graph)
+
+    def retain(self, graphs: object) -> None: ...
+
+
+class FakeExecutable:
+    def __init__(self, engine: FakeEngine, graph: LocalGraph) -> None:
+        self._engine, self._graph = engine, graph
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        assert [each.shape for each in inputs]
+        self._engine.clock.now_s += self._graph.opset
+        self._engine.runs.append(self._graph.opset)
+        return []
+
+
+def probe(seconds: int) -> LayerProbe:
+    graph = LocalGraph(
+        opset=seconds,
+        operators=(),
+        inputs=(LocalInput(name="x", dtype="float32", dims=None),),
+        outputs=(),
+        constants=(),
+    )
+    return LayerProbe(key=f"k{seconds}", extent=seconds, graph=graph, input_shapes=((2, 3),))
+
+
+def test_samples_follow_the_measuring_protocol() -> None:
+    clock = FakeClock()
+    engine = FakeEngine(clock)
+    progress: list[float] = []
+    policy = MeasurementPolicy(warmups=2, rounds=3, seed=1)
+    samples = Profiler(engine, lambda _: np.zeros(1), clock).measure([probe(5), probe(7)], policy, progress.append)
+    assert [(sample.key, sample.extent, sample.seconds) for sample in samples] == [
+        ("k5", 5, (5.0,) * 3),
+        ("k7", 7, (7.0,) * 3),
+    ]
+    kernel_s = samples[0].reference_before_s[0]
+    assert all(s.reference_before_s == s.reference_after_s == (kernel_s,) * 3 for s in samples)
+    kernel = int(kernel_s)
+    assert engine.runs[:5] == [kernel, 5, 5, 7, 7]
+    rounds = [tuple(engine.runs[5 + 6 * index : 11 + 6 * index]) for index in range(3)]
+    assert all(sorted(each) == sorted((5, 7, kernel, kernel, kernel, kernel)) for each in rounds)
+    assert all(each[0] == each[2] == each[3] == each[5] == kernel for each in rounds)
+    assert progress == sorted(progress)
+    assert progress[-1] == pytest.approx(1.0)
+
+
+def test_copying_is_the_best_of_some() -> None:
+    times = iter([0.0, 2.0, 10.0, 11.0, 20.0, 24.0, 30.0, 33.0, 40.0, 45.0])
+    assert measure_copying(lambda: next(times)) == float(16 << 20)
