@@ -6,6 +6,7 @@ starts with the lab's own prefix.
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,9 @@ _BURST_BYTES = 4096
 
 _QUEUE_BYTES = 4 << 20
 """Enough to lose nothing when several nodes send to one: a switch with flow control."""
+
+_END_S = 5.0
+_END_POLL_S = 0.02
 
 
 def device_address(index: int) -> str:
@@ -69,9 +73,7 @@ def remove_network(prefix: str) -> None:
     Raises InternalError when one cannot be removed.
     """
     for namespace in lab_namespaces(prefix):
-        for process in _processes_in(namespace):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        _end_processes(namespace)
         try:
             run_tool(["ip", "netns", "del", namespace])
         except InternalError:
@@ -115,6 +117,16 @@ def _shape(namespace: str, interface: str, link: Link) -> None:
         place = ["parent", "1:1"]
     bits_per_s = f"{link.bandwidth_bytes_per_s * 8:.0f}bit"
     run_tool([*add, *place, "tbf", "rate", bits_per_s, "burst", str(_BURST_BYTES), "limit", str(_QUEUE_BYTES)])
+
+
+def _end_processes(namespace: str) -> None:
+    """They are the lab's, or were started by what is; those being started meanwhile come next."""
+    deadline_s = time.monotonic() + _END_S
+    while (processes := _processes_in(namespace)) and time.monotonic() < deadline_s:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(_END_POLL_S)
 
 
 def _processes_in(namespace: str) -> list[int]:

@@ -1,6 +1,7 @@
 """The caller's feeds checked against the model, and outputs turned into what the model declares."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def sample_feeds(model: Model, seed: int = 0) -> dict[str, Array]:
 def _checked(port: Port, value: object) -> Array:
     if not isinstance(value, np.ndarray):
         raise InputError(f"input {port.name!r} must be a numpy array, not {type(value).__name__}")
-    array: Array = value
+    array = cast("Array", value)
     if array.dtype != np.dtype(port.type.dtype):
         raise InputError(f"input {port.name!r} has type {array.dtype}, the model wants {port.type.dtype}")
     if array.shape != port.type.shape:
