@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from legion.cli import demo, devices, planning, profiling, running, zoo
+from legion.cli import demo, devices, lab, planning, profiling, running, zoo
 from legion.cli.console import errors
 from legion.errors import InfeasibleError, InputError, LegionError, PeerError
 
@@ -31,6 +31,7 @@ for command in (
     demo.demo,
 ):
     app.command()(command)
+app.add_typer(lab.lab, name="lab")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,6 +11,18 @@ class Device:
 
     name: str
     address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerSetting:
+    """What an emulated cluster asks of its controller.
+
+    `weight_cache` is the directory on this machine that all its workers share, to be filled directly and not over
+    the link; `bandwidth_bytes_per_s` is the speed to which the controller slows its own link.
+    """
+
+    weight_cache: Path | None = None
+    bandwidth_bytes_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

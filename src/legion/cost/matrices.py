@@ -2,17 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from legion.cost.groups import connected_groups
 from legion.cost.model import CostModel
+from legion.cost.one_port import Latencies, one_port_s
 from legion.cost.placement import INFEASIBLE, Placement, last_readers, owned_boxes, place
 from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.plan.assign import Shares
 
 Matrix = NDArray[np.float64]
+
+PortModel = Literal["parallel", "one at a time"]
+"""How the controller's ports serve several devices: each as if it were alone, or one message after another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,37 +39,44 @@ class Matrices:
     T: Matrix
 
 
-def build_matrices(model: Model, demand: Demand, cost: CostModel, shares: Shares) -> Matrices:
+def build_matrices(
+    model: Model, demand: Demand, cost: CostModel, shares: Shares, *, ports: PortModel = "parallel"
+) -> Matrices:
     """`T[i,j] = max_d(S_d[i]*A_d[i,j] + sum_{k=i..j} E_d[k]*A_d[k,j] + R_d[j])`, the paper's formula on a chain.
 
     On a graph, layers stand in topological order. Then the first term is the sum over the tensors that come from
     outside, each counted once, by the reader that needs most of it; the last term is the sum over the tensors that
     leave. Tensors that leave before the last layer are computed at least at their own share.
+
+    With ports that carry one message at a time, T is instead the time until the last output is there, from the same
+    terms; see `one_port_s`.
     """
     devices = tuple(shares)
     owned = owned_boxes(model, demand, shares)
     places = [place(model, demand, cost, owned[device], device) for device in devices]
+    latencies = Latencies.of([cost.ports[device] for device in devices]) if ports == "one at a time" else None
     return Matrices(
         devices=devices,
         S=np.array([[sum(sets.values()) for sets in where.set_s] for where in places]),
         R=np.array([[sum(gets.values()) for gets in where.get_s] for where in places]),
         E=np.array([where.run_s for where in places]),
         A=np.array([where.alpha for where in places]),
-        T=_group_costs(model, places),
+        T=_group_costs(model, _Terms(places), latencies),
     )
 
 
-def _group_costs(model: Model, places: list[Placement]) -> Matrix:
+def _group_costs(model: Model, terms: "_Terms", latencies: Latencies | None) -> Matrix:
+    """T, with ports that carry one message at a time if their latencies are given."""
     count = len(model.layers)
     costs = np.full((count, count), INFEASIBLE)
     last_reader = last_readers(model)
-    terms = _Terms(places)
+    connected = connected_groups(model)
     for last in range(count):
         group = _Group(terms, last)
         for first in range(last, -1, -1):
             group.prepend(model, first, last_reader)
-            if group.connected:
-                costs[first, last] = group.cost_s()
+            if connected[first, last]:
+                costs[first, last] = group.cost_s(latencies)
     return costs
 
 
@@ -91,7 +104,6 @@ class _Group:
         self._set_s: dict[str, Matrix] = {}
         self._run_s = np.zeros(terms.alpha.shape[-1])
         self._get_s = np.zeros(terms.alpha.shape[-1])
-        self._components: list[set[str]] = []
 
     def prepend(self, model: Model, first: int, last_reader: Mapping[str, int]) -> None:
         layer = model.layers[first]
@@ -103,17 +115,9 @@ class _Group:
                 self._get_s += self._terms.get_s[first][tensor]
         for tensor, set_s in self._terms.set_s[first].items():
             self._set_s[tensor] = np.maximum(self._set_s.get(tensor, 0.0), set_s * alpha)
-        self._join({*layer.inputs, *layer.outputs})
 
-    @property
-    def connected(self) -> bool:
-        """Whether the layers hang together through the tensors that they read and make."""
-        return len(self._components) == 1
-
-    def cost_s(self) -> float:
-        return float(np.max(sum(self._set_s.values(), self._run_s + self._get_s)))
-
-    def _join(self, tensors: set[str]) -> None:
-        apart = [component for component in self._components if component.isdisjoint(tensors)]
-        touched = [component for component in self._components if not component.isdisjoint(tensors)]
-        self._components = [*apart, tensors.union(*touched)]
+    def cost_s(self, latencies: Latencies | None) -> float:
+        set_s = sum(self._set_s.values(), np.zeros_like(self._run_s))
+        if latencies is not None:
+            return one_port_s(set_s, self._run_s, self._get_s, latencies)
+        return float(np.max(set_s + self._run_s + self._get_s))

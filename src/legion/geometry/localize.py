@@ -13,8 +13,6 @@ from legion.geometry.operators.rule import Demanded
 from legion.geometry.segment import Segment
 from legion.model.model import Model, Operator
 
-__all__ = ["ConstantPool", "Localized", "localize"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Localized:

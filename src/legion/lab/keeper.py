@@ -5,12 +5,14 @@ ends, or, if the lab stays, at SIGTERM. The lines of its input are the ids of pr
 Started by `legion.lab.lab` as `python -m legion.lab.keeper ID`.
 """
 
+import io
 import json
 import logging
 import os
 import signal
 import sys
 import threading
+import time
 from dataclasses import replace
 from types import FrameType
 
@@ -21,10 +23,12 @@ from legion.lab.namespaces import build_network
 from legion.lab.processes import ProcessIdentity, identify
 from legion.lab.state import LabState, load, save
 from legion.lab.teardown import take_apart
-from legion.lab.workers import await_workers, start_worker, weight_cache
+from legion.lab.workers import LabWorker, await_workers, start_worker, weight_cache
 from legion.runtime.faults import as_legion_error, fault_kind
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+_TICK_S = 0.5
 
 
 class _Ended(BaseException):
@@ -36,6 +40,7 @@ class _Keeper:
 
     def __init__(self, state: LabState) -> None:
         self.state = state
+        self._workers: list[LabWorker] = []
         self._lock = threading.Lock()
 
     def keep(self) -> None:
@@ -49,12 +54,12 @@ class _Keeper:
             _say(error={"kind": "InternalError", "message": str(as_legion_error(exc))})
             return
         _say(ready=True)
-        while True:
-            signal.pause()
+        while True:  # in short sleeps: a signal that comes just before one does not cut it short
+            time.sleep(_TICK_S)
 
     def follow_input(self) -> None:
         """Take note of the lab's further processes; at the end of the input, the lab ends."""
-        for line in sys.stdin:
+        for line in io.FileIO(sys.stdin.fileno(), closefd=False):  # sys.stdin's lock would be held at the end
             self._add(int(line))
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -62,10 +67,11 @@ class _Keeper:
         setting = self.state.setting
         if setting.network == "namespaces":
             build_network(self.state.prefix, setting.controller, [board.link for board in setting.boards])
-        workers = [start_worker(self.state, index) for index in range(len(setting.boards))]
-        for worker in workers:
+        for index in range(len(setting.boards)):
+            worker = start_worker(self.state, index)
+            self._workers.append(worker)
             self._add(worker.process.pid)
-        devices = await_workers(self.state, workers)
+        devices = await_workers(self.state, self._workers)
         controller = ControllerSetting(
             weight_cache=None if self.state.cold else weight_cache(self.state, 0),
             bandwidth_bytes_per_s=(

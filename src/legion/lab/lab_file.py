@@ -71,10 +71,10 @@ def read_lab(path: str | Path, convolutions_here_s: Callable[[], float]) -> Sett
     for name, count in names.items():
         if count > 1 or not name or name == RESERVED_NAME:
             raise InputError(f"lab file {path}: {count} devices are named {name!r}; each needs a name of its own")
-    presets = {entry.preset: read_preset(entry.preset) for entry in content.devices if entry.preset is not None}
+    presets = [None if entry.preset is None else read_preset(entry.preset) for entry in content.devices]
     derived = any(entry.preset is not None and entry.speed is None for entry in content.devices)
     here_s = convolutions_here_s() if derived else 0.0
-    boards = tuple(_board(path, entry, presets.get(entry.preset), here_s) for entry in content.devices)
+    boards = tuple(_board(path, entry, preset, here_s) for entry, preset in zip(content.devices, presets, strict=True))
     return Setting(
         boards=boards,
         controller=_link(content.controller.link_mbit_per_s, content.controller.delay_ms),

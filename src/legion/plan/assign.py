@@ -14,33 +14,40 @@ Shares = Mapping[str, float]
 
 
 def assign(  # noqa: PLR0913 - a scheme is made of just these
-    model: Model, demand: Demand, flc: Sequence[Sequence[int]], shares: Shares, *, via_controller: bool, policy: str
+    model: Model,
+    demand: Demand,
+    flc: Sequence[Sequence[int]],
+    shares: Shares | Sequence[Shares],
+    *,
+    via_controller: bool,
+    policy: str,
 ) -> Scheme:
     """Give each device its share of every tensor that leaves a group; demand says the rest.
 
-    `flc` partitions the layers into groups of ascending indices. Tensors change hands by way of the
-    controller, or directly from owner to reader. A layer that cannot be split goes whole to the
-    device with the largest share.
+    `flc` partitions the layers into groups of ascending indices; `shares` are those of all groups, or one entry for
+    each. Tensors change hands by way of the controller, or directly from owner to reader. A layer that cannot be split
+    goes whole to the device with the largest share.
     """
+    by_group = [shares] * len(flc) if isinstance(shares, Mapping) else shares
     exported = exported_tensors(model, flc)
     owners: dict[str, Mapping[str, tuple[Box, ...]]] = {}
     groups: list[Group] = []
-    for layers, tensors in zip(flc, exported, strict=True):
+    for layers, tensors, group_shares in zip(flc, exported, by_group, strict=True):
         wanted: dict[str, dict[str, Box]] = {}
         for layer in layers:
             for tensor in model.layers[layer].outputs:
                 if tensor not in tensors:
                     continue
-                boxes = share_boxes(model, demand, layer, tensor, shares)
+                boxes = share_boxes(model, demand, layer, tensor, group_shares)
                 owners[tensor] = {device: (box,) for device, box in boxes.items()}
                 for device, box in boxes.items():
                     wanted.setdefault(device, {})[tensor] = box
-        runs = {device: (wanted[device],) for device in shares if device in wanted}
+        runs = {device: (wanted[device],) for device in group_shares if device in wanted}
         groups.append(Group(layers=tuple(layers), runs=runs))
     return Scheme(
         policy=policy,
         model_digest=model.digest,
-        devices=tuple(shares),
+        devices=tuple(dict.fromkeys(device for group_shares in by_group for device in group_shares)),
         groups=tuple(groups),
         owners=owners,
         via=dict.fromkeys(owners, CONTROLLER) if via_controller else {},

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self, TypeVar
 
 from legion.cluster.device import Device, DeviceInfo
@@ -21,12 +22,13 @@ from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy
 from legion.runtime.calls import answer_of, wait_for
 from legion.runtime.controller_events import Request, StopWork
 from legion.runtime.frames import FRAMES_IN_FLIGHT, Frames
-from legion.runtime.installation import DeviceProgress, digests_of, install_programs, make_install, upload
+from legion.runtime.installation import DeviceProgress, digests_of, fill_cache, install_programs, make_install, upload
 from legion.runtime.link_probe import link_inputs, link_plan, link_samples
 from legion.runtime.measured import ClockReading, best_reading, measured_timeline
 from legion.runtime.network import real_network
 from legion.runtime.sender import Sender
 from legion.runtime.switchboard import FrameEvent, OpenCall, Switchboard
+from legion.runtime.weights import WeightStore
 from legion.transport.base import Transport, split_address
 from legion.wire.messages import (
     CopyingProbed,
@@ -63,8 +65,9 @@ def tell_nobody(device: str, fraction: float) -> None:
 class Controller:
     """Use it in a `with` statement, or `close` it, so that the devices are free for others.
 
-    `transport` is the controller's from then on; without one it is ZeroMQ. Frames and installations
-    are done one at a time; different devices may be probed from several threads at once.
+    `transport` is the controller's from then on; without one it is ZeroMQ. `weight_cache` is a directory that all
+    devices share with this machine: weights are put there, and need not be sent. Frames and
+    installations are done one at a time; different devices may be probed from several threads at once.
 
     Raises InputError for devices without distinct names, and for addresses that lead nowhere.
     """
@@ -76,10 +79,12 @@ class Controller:
         *,
         name: str | None = None,
         timeouts: Timeouts = Timeouts(),
+        weight_cache: Path | None = None,
     ) -> None:
         self._devices = _by_name(devices)
         self._name = name or f"{socket.gethostname()}:{os.getpid()}"
         self._timeouts = timeouts
+        self._cache = None if weight_cache is None else WeightStore(weight_cache)
         self._transport = transport or real_network()
         self._clock = self._transport.clock
         self._welcomes: dict[str, Welcome] = {}
@@ -136,7 +141,7 @@ class Controller:
         with self._lock, self._stopping_on_failure(devices):
             silence_s = self._timeouts.silence_s
             wanted = {name: digests_of(node) for name, node in devices.items()}
-            upload(self._switchboard, wanted, plan.constants, silence_s, lambda name, done: tell(name, done / 2))
+            self._provide(wanted, plan.constants, lambda name, done: tell(name, done / 2))
             number = secrets.randbits(62)
             installs = {
                 name: make_install(number, node, self._addresses_for(name), FRAMES_IN_FLIGHT)
@@ -198,7 +203,7 @@ class Controller:
         }
         silence_s = self._timeouts.silence_s
         with self._stopping_on_failure([device]):
-            upload(self._switchboard, {device: digests}, constants, silence_s, tell_nobody)
+            self._provide({device: digests}, constants, tell_nobody)
             call = self._switchboard.call(
                 device, lambda number: ProbeLayers(request=number, policy=policy, probes=tuple(probes))
             )
@@ -238,6 +243,14 @@ class Controller:
         self._sender.close()
         self._switchboard.close()
         self._transport.close()
+
+    def _provide(
+        self, wanted: Mapping[str, set[str]], constants: Mapping[str, Array], progress: DeviceProgress
+    ) -> None:
+        """See that each device has the constants that it wants."""
+        if self._cache is not None:
+            fill_cache(self._cache, set[str]().union(*wanted.values()), constants)
+        upload(self._switchboard, wanted, constants, self._timeouts.silence_s, progress)
 
     def _frame_event(self, event: FrameEvent) -> None:
         if self._frames is not None:

@@ -31,6 +31,11 @@ def as_legion_error(error: Exception) -> LegionError:
     return InternalError(f"{type(error).__name__}: {error}")
 
 
+def error_of_kind(kind: FaultKind, message: str) -> LegionError:
+    """The error of a kind."""
+    return _ERRORS[kind](message)
+
+
 def remote_error(device: str, kind: FaultKind, message: str) -> LegionError:
     """The error that a device met, to be raised on the controller."""
-    return _ERRORS[kind](f"device {device}: {message}")
+    return error_of_kind(kind, f"device {device}: {message}")

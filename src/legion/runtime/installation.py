@@ -10,6 +10,7 @@ from legion.plan.executable import NodePlan
 from legion.plan.program import Send
 from legion.runtime.calls import answer_of, wait_for
 from legion.runtime.switchboard import OpenCall, Switchboard
+from legion.runtime.weights import WeightStore
 from legion.wire.messages import Install, Installed, PieceStored, PutWeight, QueryWeights, WeightsMissing
 from legion.wire.plans import to_wire
 
@@ -46,6 +47,13 @@ def upload(
         wait_for(switchboard, under_way, silence_s, for_all=False)
         for each in uploads:
             progress(each.device, each.settle())
+
+
+def fill_cache(cache: WeightStore, digests: set[str], constants: Mapping[str, Array]) -> None:
+    """Store what is missing of these constants in a cache on this machine. Raises PeerError when its disk is full."""
+    for digest in cache.missing(digests & constants.keys()):
+        for message, content in _pieces(digest, constants[digest]):
+            cache.put(message(0), content)
 
 
 def install_programs(

@@ -78,8 +78,12 @@ class Worker:
         """Serve controllers, one after the other, until stopped."""
         try:
             while not self._stopped:
-                for arrival in self._endpoint.receive(_IDLE_S):
+                arrivals = self._endpoint.receive(_IDLE_S)
+                for arrival in arrivals:
                     self._handle(self._event(arrival))
+                if not arrivals and not self._posted:
+                    # A route outlives its connection by a moment, so that one look at it may come too early.
+                    self._handle(ConnectionLost())
                 while self._posted:
                     self._handle(self._measured(self._posted.popleft()))
         finally:

@@ -59,7 +59,7 @@ class TensorReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLost:
-    """Some controller's connection ended; it is not known whose."""
+    """Some controller's connection ended, or may have; it is not known whose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from legion.cluster.cluster_file import read_cluster
-from legion.cluster.device import Device, DeviceInfo
+from legion.cluster.cluster_file import read_cluster, read_controller
+from legion.cluster.device import ControllerSetting, Device, DeviceInfo
 from legion.plan.executable import ExecutablePlan
 from legion.runtime.controller import Controller
 from legion.runtime.local import start_local_workers
+from legion.runtime.network import real_network
 from legion.session.progress import Progress, silent
 
 
@@ -64,8 +65,9 @@ def connect(cluster: str | Path | Sequence[Device]) -> Cluster:
     Raises InputError for a flawed file, and PeerError naming the device that is unreachable, in use by
     another controller, or of another protocol version.
     """
-    devices = read_cluster(cluster) if isinstance(cluster, str | Path) else tuple(cluster)
-    return _connected(devices, ExitStack())
+    if isinstance(cluster, str | Path):
+        return _connected(read_cluster(cluster), ExitStack(), read_controller(cluster))
+    return _connected(tuple(cluster), ExitStack(), ControllerSetting())
 
 
 def local_cluster(devices: int = 2, *, threads: int = 1) -> Cluster:
@@ -76,14 +78,15 @@ def local_cluster(devices: int = 2, *, threads: int = 1) -> Cluster:
     owned = ExitStack()
     try:
         workers = owned.enter_context(start_local_workers(devices, threads=threads))
-        return _connected(workers.devices, owned)
+        return _connected(workers.devices, owned, ControllerSetting())
     except BaseException:
         owned.close()
         raise
 
 
-def _connected(devices: Sequence[Device], owned: ExitStack) -> Cluster:
-    controller = Controller(devices)
+def _connected(devices: Sequence[Device], owned: ExitStack, setting: ControllerSetting) -> Cluster:
+    transport = real_network(setting.bandwidth_bytes_per_s)
+    controller = Controller(devices, transport, weight_cache=setting.weight_cache)
     owned.callback(controller.close)
     try:
         return Cluster(controller, controller.connect(), owned)
