@@ -40,4 +40,4 @@ def print_timeline(timeline: Timeline) -> None:
 
 def print_json(value: object) -> None:
     """Any of Legion's data as JSON on standard output."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())  # noqa: T201 - the result itself
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode(), flush=True)  # noqa: T201 - the result itself

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 from matplotlib import get_data_path
 
-from legion.cli.console import output, print_timeline, progress_bar
+from legion.cli.console import errors, output, print_json, print_timeline, progress_bar
 from legion.cli.inputs import Normalization, image_feed
+from legion.cli.options import Json
 from legion.cli.running import comparison_line
 from legion.engine.whole_model import WholeModel
 from legion.model import zoo
@@ -19,6 +20,7 @@ from legion.model.model import Array, Model
 from legion.model.onnx_import import load_model
 from legion.plan.timeline import Timeline
 from legion.report.picture import draw_plan, save_picture
+from legion.report.summaries import Summary, choice_summary, run_summary
 from legion.report.tables import plan_tables, timeline_table, wild_card_line
 from legion.session.cluster import local_cluster
 from legion.session.compare import Comparison, compare
@@ -45,6 +47,7 @@ def demo(
     folder: Annotated[Path, typer.Option("--output", help="Where to write the network and the picture.")] = Path(
         "demo"
     ),
+    json: Json = False,
 ) -> None:
     """Plan VGG-16, run a photograph through it on local workers, compare with ONNX Runtime, and draw what happened.
 
@@ -54,15 +57,35 @@ def demo(
     path = folder / f"{NETWORK}.onnx"
     with progress_bar() as progress:
         model = _network(path, progress)
-        output.print(f"[bold]{NETWORK}[/], {len(model.layers)} layers, on {workers} workers of this machine")
         feeds = _photograph(model)
+        errors.print(
+            f"[bold]{NETWORK}[/], {len(model.layers)} layers, on {workers} workers of this machine; the photograph "
+            f"{PHOTOGRAPH}, resized to {model.inputs[0].type.shape[3]}x{model.inputs[0].type.shape[2]}"
+        )
         with local_cluster(workers) as cluster:
             session = InferenceSession(model, cluster=cluster, progress=progress)
             rounds = _rounds(session, WholeModel(path), feeds, progress)
     typical = sorted((each.timeline for each in rounds), key=lambda timeline: timeline.latency_s)[len(rounds) // 2]
-    _show(session, typical)
-    _show_result(workers, rounds)
+    if json:
+        print_json(_summary(session, rounds))
+    else:
+        _show(session, typical)
+        _show_result(workers, rounds)
     _draw(session, typical, workers, folder / PICTURE)
+
+
+def _summary(session: InferenceSession, rounds: tuple[_Round, ...]) -> Summary:
+    timelines = [each.timeline for each in rounds]
+    return {
+        **choice_summary(session.model, session.choice),
+        **run_summary(session.choice, session.predicted, timelines),
+        "alone_s": [each.alone_s for each in rounds],
+        "comparison": _worst(rounds),
+    }
+
+
+def _worst(rounds: tuple[_Round, ...]) -> Comparison:
+    return max((each.comparison for each in rounds), key=lambda each: each.max_relative)
 
 
 def _network(path: Path, progress: Progress) -> Model:
@@ -76,7 +99,6 @@ def _network(path: Path, progress: Progress) -> Model:
 def _photograph(model: Model) -> dict[str, Array]:
     path = Path(get_data_path()) / "sample_data" / PHOTOGRAPH
     port = model.inputs[0]
-    output.print(f"the photograph {PHOTOGRAPH}, resized to {port.type.shape[3]}x{port.type.shape[2]}")
     return {port.name: image_feed(path, port, Normalization.IMAGENET)}
 
 
@@ -111,7 +133,7 @@ def _show_result(workers: int, rounds: tuple[_Round, ...]) -> None:
         f"[bold]{workers} workers answer in {together_s * 1e3:.1f} ms, ONNX Runtime on one thread in "
         f"{alone_s * 1e3:.1f} ms: {alone_s / together_s:.2f} times as fast[/] (medians of {len(rounds)} rounds)"
     )
-    output.print(comparison_line(max((each.comparison for each in rounds), key=lambda each: each.max_relative)))
+    output.print(comparison_line(_worst(rounds)))
 
 
 def _draw(session: InferenceSession, timeline: Timeline, workers: int, path: Path) -> None:
@@ -120,4 +142,4 @@ def _draw(session: InferenceSession, timeline: Timeline, workers: int, path: Pat
     names = [layer.name for layer in session.model.layers]
     title = f"{NETWORK} on {workers} workers of this machine"
     save_picture(draw_plan(title, names, session.choice.matrices, session.scheme, (session.predicted, timeline)), path)
-    output.print(f"picture: {path}")
+    errors.print(f"picture: {path}")

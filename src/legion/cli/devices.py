@@ -10,6 +10,7 @@ from legion.cli.console import errors, output, print_json
 from legion.cli.options import ClusterFile, Json, Local, open_cluster
 from legion.report.tables import device_table
 from legion.runtime.serve import WorkerOptions, serve
+from legion.runtime.worker import Worker
 
 DEFAULT_PORT = 7700
 DEFAULT_CACHE = Path.home() / ".cache" / "legion"
@@ -23,10 +24,18 @@ def worker(
     threads: Annotated[int, typer.Option(min=1, help="Computing threads.")] = 1,
     cache: Annotated[Path, typer.Option(help="Where to keep weights.")] = DEFAULT_CACHE,
     provider: Annotated[str, typer.Option(help="ONNX Runtime's execution provider.")] = "CPUExecutionProvider",
+    json: Json = False,
 ) -> None:
     """Be a device: wait for a controller, run what it installs, then wait for the next. Ctrl-C ends it."""
     options = WorkerOptions(name=name, bind=bind, threads=threads, cache_directory=cache, provider=provider)
-    serve(options, lambda running: errors.print(f"worker {name} listens at {running.address}; Ctrl-C ends it"))
+
+    def ready(running: Worker) -> None:
+        if json:
+            print_json({"name": name, "address": running.address})
+        else:
+            errors.print(f"worker {name} listens at {running.address}; Ctrl-C ends it")
+
+    serve(options, ready)
 
 
 def devices(cluster: ClusterFile = None, local: Local = None, json: Json = False) -> None:

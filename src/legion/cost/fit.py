@@ -17,13 +17,13 @@ from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
 from legion.profile.extents import measurable, whole_extent
 from legion.profile.pairs import IMAGE_RANK, Pair, largest_pairs
-from legion.profile.samples import Profile
+from legion.profile.samples import DeviceProfile, Profile
 from legion.profile.statistics import seconds_by_extent
 
 Points = Mapping[str, Sequence[tuple[int, float]]]
 """Measured (extent, seconds) by signature."""
 
-_FREE = ExtentCurve(extents=(0, 1), seconds=(0.0, 0.0))
+FREE = ExtentCurve(extents=(0, 1), seconds=(0.0, 0.0))
 """Of a layer whose shapes depend on data."""
 
 _HANDLINGS_PER_ROUND_TRIP = 4
@@ -36,29 +36,42 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     A layer whose shapes depend on data can't be measured beforehand and is counted as free, on whichever device it
     runs. Raises InputError where a device or one of its measurements is missing.
     """
+    points = {device: seconds_by_extent(measured) for device, measured in profiles_of(profile, devices).items()}
+    curves = {device: _curves(model, device, measured) for device, measured in points.items()}
+    separate = model_of_curves(model, demand, profile, curves)
+    pairs = largest_pairs(model, demand)
+    saved = {device: _saved_s_per_byte(model, separate, device, measured, pairs) for device, measured in points.items()}
+    return replace(separate, saved_s_per_byte=saved)
+
+
+def profiles_of(profile: Profile, devices: Sequence[str]) -> Mapping[str, DeviceProfile]:
+    """The profiles of `devices`, in that order. Raises InputError where one is missing."""
     missing = [device for device in devices if device not in profile.devices]
     if missing:
         raise InputError(f"The profile lacks device {', '.join(missing)}: run `legion profile` with it.")
-    profiles = {device: profile.devices[device] for device in devices}
+    return {device: profile.devices[device] for device in devices}
+
+
+def model_of_curves(
+    model: Model, demand: Demand, profile: Profile, curves: Mapping[str, tuple[ExtentCurve, ...]]
+) -> CostModel:
+    """The cost model of the devices that have curves, where nothing is saved by running layers as one."""
+    profiles = profiles_of(profile, tuple(curves))
     copy_bytes_per_s = {device: measured.copy_bytes_per_s for device, measured in profiles.items()}
     handling_s = {device: measured.round_trip_s / _HANDLINGS_PER_ROUND_TRIP for device, measured in profiles.items()}
-    points = {device: seconds_by_extent(measured) for device, measured in profiles.items()}
-    separate = CostModel(
+    return CostModel(
         layers=tuple(_layer_shape(model, demand, layer) for layer in range(len(model.layers))),
         image_item_bytes={
             tensor: np.dtype(kind.dtype).itemsize
             for tensor, kind in model.tensors.items()
             if len(kind.shape) >= IMAGE_RANK
         },
-        curves={device: _curves(model, device, measured) for device, measured in points.items()},
-        saved_s_per_byte=dict.fromkeys(devices, 0.0),
+        curves=curves,
+        saved_s_per_byte=dict.fromkeys(curves, 0.0),
         ports={device: fit_ports(measured) for device, measured in profiles.items()},
         copy_bytes_per_s={**copy_bytes_per_s, CONTROLLER: max(copy_bytes_per_s.values())},
         handling_s={**handling_s, CONTROLLER: min(handling_s.values())},
     )
-    pairs = largest_pairs(model, demand)
-    saved = {device: _saved_s_per_byte(model, separate, device, measured, pairs) for device, measured in points.items()}
-    return replace(separate, saved_s_per_byte=saved)
 
 
 def _layer_shape(model: Model, demand: Demand, layer: int) -> LayerShape:
@@ -75,7 +88,7 @@ def _curves(model: Model, device: str, points: Points) -> tuple[ExtentCurve, ...
     return tuple(
         ExtentCurve.through(_measured(model, device, points, layer_signature(model, index)))
         if measurable(model, index)
-        else _FREE
+        else FREE
         for index in range(len(model.layers))
     )
 

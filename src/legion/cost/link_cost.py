@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from legion.cost.least_squares import relative_least_squares
 from legion.errors import InputError
 from legion.profile.samples import DeviceProfile
 
@@ -31,17 +32,10 @@ class Ports:
 
 
 def fit_link(sizes_bytes: Sequence[int], seconds: Sequence[float]) -> Link:
-    """Least squares of the relative error, with neither coefficient below zero.
-
-    Relative, since messages span four orders of magnitude and the small ones carry the latency.
-    """
-    sizes, times = np.asarray(sizes_bytes, dtype=np.float64), np.asarray(seconds, dtype=np.float64)
-    weights = 1.0 / np.maximum(times, 1e-9)
-    columns = np.stack([weights, sizes * weights], axis=1)
-    target = times * weights
-    candidates = [_solve(columns, target, chosen) for chosen in ((0, 1), (0,), (1,))]
-    feasible = [candidate for candidate in candidates if (candidate >= 0).all()]
-    latency_s, seconds_per_byte = min(feasible, key=lambda c: float(np.sum((columns @ c - target) ** 2)))
+    """Least squares of the relative error, with neither coefficient below zero."""
+    sizes = np.asarray(sizes_bytes, dtype=np.float64)
+    columns = np.stack([np.ones_like(sizes), sizes], axis=1)
+    latency_s, seconds_per_byte = relative_least_squares(columns, np.asarray(seconds, dtype=np.float64))
     return Link(latency_s=float(latency_s), seconds_per_byte=float(seconds_per_byte))
 
 
@@ -63,14 +57,3 @@ def _fit_direction(profile: DeviceProfile, direction: Literal["set", "get"]) -> 
     if not points:
         raise InputError(f'Device {profile.device.name} has no "{direction}" link samples: run `legion profile` again.')
     return fit_link([size for size, _ in points], [seconds for _, seconds in points])
-
-
-def _solve(
-    columns: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    target: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    chosen: tuple[int, ...],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Least squares on the chosen columns alone, zero for the rest."""
-    solution = np.zeros(columns.shape[1])
-    solution[list(chosen)] = np.linalg.lstsq(columns[:, list(chosen)], target)[0]
-    return solution

@@ -1,5 +1,7 @@
 """How much of a layer is measured, and where it is cut from."""
 
+from collections.abc import Iterator
+
 from legion.geometry.box import Box
 from legion.geometry.demand import Demand
 from legion.geometry.splitting import split_axis
@@ -26,3 +28,11 @@ def tile(model: Model, demand: Demand, layer: int, extent: int) -> dict[str, Box
         return wholes
     low = (whole_extent(model, demand, layer) - extent) // 2
     return {tensor: whole.replace(axis, (low, low + extent)) for tensor, whole in wholes.items()}
+
+
+def ladder(extent: int) -> Iterator[int]:
+    """The extent, then halves of it down to one."""
+    yield extent
+    while extent > 1:
+        extent = (extent + 1) // 2
+        yield extent

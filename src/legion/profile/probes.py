@@ -1,6 +1,6 @@
 """Which layers to measure, at which extents."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from legion.geometry.build import build_segment
@@ -11,7 +11,7 @@ from legion.geometry.localize import localize
 from legion.geometry.segment import Segment
 from legion.model.model import Array, Model
 from legion.model.signature import layer_signature
-from legion.profile.extents import measurable, tile, whole_extent
+from legion.profile.extents import ladder, measurable, tile, whole_extent
 from legion.profile.pairs import largest_pairs
 
 
@@ -48,22 +48,16 @@ def plan_probes(model: Model, demand: Demand) -> ProbePlan:
         key = layer_signature(model, layer)
         extent = whole_extent(model, demand, layer)
         if (key, extent) not in segments and measurable(model, layer):
-            for part in _ladder(extent):
+            for part in ladder(extent):
                 segments[key, part] = build_segment(demand, (layer,), tile(model, demand, layer, part))
     return ProbePlan(
-        probes=tuple(_probe(model, pool, key, extent, segment) for (key, extent), segment in segments.items()),
+        probes=tuple(layer_probe(model, pool, key, extent, segment) for (key, extent), segment in segments.items()),
         constants=pool.arrays,
     )
 
 
-def _probe(model: Model, pool: ConstantPool, key: str, extent: int, segment: Segment) -> LayerProbe:
+def layer_probe(model: Model, pool: ConstantPool, key: str, extent: int, segment: Segment) -> LayerProbe:
+    """A segment as a probe."""
     local = localize(model, segment, pool)
     shapes = tuple(buffer.shape for buffer in local.buffers)
     return LayerProbe(key=key, extent=extent, graph=local.graph, input_shapes=shapes)
-
-
-def _ladder(extent: int) -> Iterator[int]:
-    yield extent
-    while extent > 1:
-        extent = (extent + 1) // 2
-        yield extent
