@@ -9,7 +9,7 @@ demo: $(INSTALLED)  ## plan VGG-16 and run it on local workers; writes demo/legi
 	$(VENV)/bin/legion demo --output demo
 
 test: check  ## everything that CI runs
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 
 check: $(INSTALLED)  ## formatting, lint, import contracts, types
 	$(VENV)/bin/ruff format --check src tests bench

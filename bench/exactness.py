@@ -79,7 +79,7 @@ def _cases(name: str, content: bytes) -> Iterator[Case]:
     feeds = {port.name: sample_feeds(model)[port.name].astype(port.type.dtype) for port in model.inputs}
     expected = WholeModel(content).run(feeds)
     with local_cluster(1) as cluster:
-        quick = profile_devices(model, cluster, policy=MeasurementPolicy(rounds=1))
+        quick = profile_devices(model, cluster, policy=MeasurementPolicy(rounds=1), training=True)
     for count in WORKERS:
         with local_cluster(count) as cluster:
             profile = _same_for_all(quick, cluster)

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -10,15 +11,16 @@ import pytest
 from onnx import TensorProto, helper
 
 import legion
+from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
 from legion.runtime.local import start_local_workers
 from support.networks import network_of, small
-from support.profiles import counted_profile
+from support.profiles import counted_profile, counted_profile_of
 
 NETWORK = small("resnet18")
 
 
 def session_on(cluster: legion.Cluster, policy: str = "legion", **options: object) -> legion.InferenceSession:
-    profile = counted_profile(NETWORK.model, dict.fromkeys(cluster.devices, 1.0))
+    profile = counted_profile_of(NETWORK.model, cluster.devices)
     return legion.InferenceSession(NETWORK.model, cluster=cluster, policy=policy, profile=profile, **options)  # pyright: ignore[reportArgumentType]
 
 
@@ -60,6 +62,90 @@ def test_sessions_share_a_cluster() -> None:
             assert NETWORK.error({"output": session.run(None, NETWORK.feeds)[0]}) <= 1e-5
         with pytest.raises(legion.InputError, match="nothing has been measured"):
             _ = second.measured
+
+
+def test_threads_may_run_different_sessions_of_one_cluster() -> None:
+    """Both networks have an input x and an output y: a mix-up would go unnoticed."""
+    shape = (1, 4, 8, 8)
+    x = np.arange(1.0, 257.0, dtype=np.float32).reshape(shape)
+    models = {}
+    for kind in ("Relu", "Neg"):
+        ports = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)] for name in ("x", "y")]
+        graph = helper.make_graph([helper.make_node(kind, ["x"], ["y"])], kind, *ports)
+        proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+        models[kind] = legion.load_model(proto.SerializeToString())
+    with legion.local_cluster(devices=2) as cluster:
+        sessions = {
+            kind: legion.InferenceSession(
+                model, cluster=cluster, profile=counted_profile_of(model, cluster.devices), trials=False
+            )
+            for kind, model in models.items()
+        }
+
+        def answers(kind: str) -> list[bool]:
+            expected = -x if kind == "Neg" else x
+            return [np.array_equal(sessions[kind].run(None, {"x": x})[0], expected) for _ in range(15)]
+
+        with ThreadPoolExecutor() as pool:
+            assert all(all(found) for found in pool.map(answers, ["Relu", "Neg"]))
+
+
+def test_profiling_another_network_leaves_sessions_usable() -> None:
+    with legion.local_cluster(devices=1) as cluster:
+        session = session_on(cluster, trials=False)
+        legion.profile_devices(small("mobilenetv2").model, cluster, policy=MeasurementPolicy(rounds=1))
+        assert NETWORK.error({"output": session.run(None, NETWORK.feeds)[0]}) <= 1e-5
+
+
+def test_a_profile_of_another_machine_is_not_believed(caplog: pytest.LogCaptureFixture) -> None:
+    with legion.local_cluster(devices=1) as cluster:
+        known = counted_profile(NETWORK.model, {"local-0": 1.0})
+        measured = legion.profile_devices(
+            NETWORK.model, cluster, known=known, policy=MeasurementPolicy(rounds=1)
+        ).devices["local-0"]
+        assert measured.device == cluster.devices["local-0"]
+        assert "another machine" in caplog.text
+        again = legion.profile_devices(NETWORK.model, cluster, known=legion_profile(measured))
+        assert again.devices["local-0"] is measured
+
+
+def legion_profile(measured: DeviceProfile) -> Profile:
+    return Profile(devices={measured.device.name: measured})
+
+
+def test_a_closed_cluster_says_so() -> None:
+    cluster = legion.local_cluster(devices=1)
+    with cluster:
+        session = session_on(cluster, trials=False)
+    begun_s = time.monotonic()
+    with pytest.raises(legion.InputError, match="closed"):
+        session.run(None, NETWORK.feeds)
+    with pytest.raises(legion.InputError, match="closed"):
+        session_on(cluster, trials=False)
+    assert time.monotonic() - begun_s < 20
+
+
+@pytest.mark.parametrize(("devices", "threads"), [(0, 1), (-1, 1), (1, 0)])
+def test_a_cluster_of_nothing_is_refused(devices: int, threads: int) -> None:
+    with pytest.raises(legion.InputError, match="one is the least"):
+        legion.local_cluster(devices, threads=threads)
+    with pytest.raises(legion.InputError, match="at least one device"):
+        legion.connect(())
+
+
+def test_a_network_that_cannot_be_measured_beforehand_runs() -> None:
+    """NonZero's output depends on the data, so no layer here can be profiled."""
+    graph = helper.make_graph(
+        [helper.make_node("NonZero", ["x"], ["places"]), helper.make_node("Cast", ["places"], ["y"], to=1)],
+        "places",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (3, 4))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (2, "count"))],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    x = np.eye(3, 4, dtype=np.float32)
+    with legion.local_cluster(devices=2) as cluster:
+        (y,) = legion.InferenceSession(model.SerializeToString(), cluster=cluster).run(None, {"x": x})
+    assert np.array_equal(y, np.array([[0, 1, 2], [0, 1, 2]], np.float32))
 
 
 def test_bad_feeds_leave_the_session_usable() -> None:
@@ -108,7 +194,7 @@ def test_outputs_that_need_no_device() -> None:
     imported = legion.load_model(model.SerializeToString())
     feeds = {name: np.full((1, 2, 8, 8), value, np.float16) for name, value in (("a", 1.5), ("b", 2.0))}
     with legion.local_cluster(devices=2) as cluster:
-        profile = counted_profile(imported, dict.fromkeys(cluster.devices, 1.0))
+        profile = counted_profile_of(imported, cluster.devices)
         session = legion.InferenceSession(imported, cluster=cluster, profile=profile, trials=False)
         total, fixed, same = session.run(None, feeds)
     assert total.dtype == np.float16
@@ -142,7 +228,7 @@ def test_two_branches_and_outputs_that_others_read() -> None:
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
     )
     with legion.local_cluster(devices=3) as cluster:
-        profile = counted_profile(network.model, dict.fromkeys(cluster.devices, 1.0))
+        profile = counted_profile_of(network.model, cluster.devices)
         for policy in ("legion", "modnn", "coedge"):
             session = legion.InferenceSession(
                 network.model, cluster=cluster, policy=policy, profile=profile, trials=False

@@ -1,5 +1,7 @@
 """Profiles that nobody measured: seconds from counting multiplications, the same on every machine."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 
 from legion.cluster.device import DeviceInfo
@@ -7,6 +9,7 @@ from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.profile.probes import LayerProbe, plan_probes
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, Profile
+from legion.profile.training import plan_training
 
 MULTIPLICATIONS_PER_S = 5e9
 CALL_S = 2e-5
@@ -16,9 +19,15 @@ REFERENCE_S = (1.0,)
 
 
 def counted_profile(model: Model, speeds: dict[str, float]) -> Profile:
-    """A profile of devices of these relative speeds on links of 100 Mbit/s."""
-    probes = plan_probes(model, Demand(model)).probes
+    """A profile of devices of these relative speeds on links of 100 Mbit/s, training samples included."""
+    probes = plan_probes(model, Demand(model)).probes + plan_training().probes
     return Profile(devices={name: _device(name, probes, speed) for name, speed in speeds.items()})
+
+
+def counted_profile_of(model: Model, devices: Mapping[str, DeviceInfo], speed: float = 1.0) -> Profile:
+    """The same for devices that are there, so that a session takes it for theirs."""
+    counted = counted_profile(model, dict.fromkeys(devices, speed)).devices
+    return Profile(devices={name: replace(counted[name], device=info) for name, info in devices.items()})
 
 
 def _device(name: str, probes: tuple[LayerProbe, ...], speed: float) -> DeviceProfile:

@@ -1,6 +1,5 @@
 """`legion demo`: the whole path on VGG-16 and a photograph, with workers on this machine."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,6 +14,7 @@ from legion.cli.inputs import Normalization, image_feed
 from legion.cli.options import Json
 from legion.cli.running import comparison_line
 from legion.engine.whole_model import WholeModel
+from legion.errors import InputError
 from legion.model import zoo
 from legion.model.model import Array, Model
 from legion.model.onnx_import import load_model
@@ -22,6 +22,7 @@ from legion.plan.timeline import Timeline
 from legion.report.picture import draw_plan, save_picture
 from legion.report.summaries import Summary, choice_summary, run_summary
 from legion.report.tables import plan_tables, timeline_table, wild_card_line
+from legion.runtime.serve import available_cores
 from legion.session.cluster import local_cluster
 from legion.session.compare import Comparison, compare
 from legion.session.inference_session import InferenceSession
@@ -53,7 +54,7 @@ def demo(
 
     As many workers as processor cores, at most four, of one thread each.
     """
-    workers = min(MAX_WORKERS, os.cpu_count() or 1)
+    workers = min(MAX_WORKERS, available_cores())
     path = folder / f"{NETWORK}.onnx"
     with progress_bar() as progress:
         model = _network(path, progress)
@@ -90,7 +91,10 @@ def _worst(rounds: tuple[_Round, ...]) -> Comparison:
 
 def _network(path: Path, progress: Progress) -> Model:
     progress(f"writing {NETWORK} with seeded weights", 0.0)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise InputError(f"the folder {path.parent} cannot be made: {exc.strerror}; choose another") from exc
     zoo.write(NETWORK, path)
     progress(f"reading {NETWORK}", 0.5)
     return load_model(path)

@@ -1,6 +1,6 @@
 """What `legion run` feeds: images, .npy and .npz files, or seeded numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from zipfile import BadZipFile
@@ -25,19 +25,21 @@ class Normalization(StrEnum):
     BYTES = "bytes"
 
 
-def read_feeds(model: Model, files: Iterable[str], normalization: Normalization) -> dict[str, Array]:
+def read_feeds(model: Model, files: Sequence[str], normalization: Normalization) -> dict[str, Array]:
     """The feeds that the files hold; each is PATH, or NAME=PATH where the model has several inputs.
 
     An .npz holds arrays by input name. An image becomes (1, 3, rows, columns) of the input's size.
     Without any file, seeded standard normal numbers are fed. Raises InputError for what cannot be read.
     """
+    if not files:
+        return _declared(model, sample_feeds(model))
     feeds: dict[str, Array] = {}
     for text in files:
         name, separator, path = text.partition("=")
         if not separator:
             name, path = "", text
         feeds |= _feeds_of(model, name, Path(path), normalization)
-    return feeds or _declared(model, sample_feeds(model))
+    return feeds
 
 
 def image_feed(path: Path, port: Port, normalization: Normalization) -> Array:
@@ -70,7 +72,7 @@ def _feeds_of(model: Model, name: str, path: Path, normalization: Normalization)
     try:
         loaded: Array | NpzFile = np.load(path, allow_pickle=False)
         arrays = {key: loaded[key] for key in loaded.files} if isinstance(loaded, NpzFile) else {"": loaded}
-    except (OSError, ValueError, BadZipFile) as exc:
+    except (OSError, ValueError, EOFError, BadZipFile) as exc:
         raise InputError(f"{path} cannot be read as a NumPy file: {exc}") from exc
     return {key or _port(model, name, path).name: array for key, array in arrays.items()}
 

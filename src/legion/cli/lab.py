@@ -99,7 +99,7 @@ def _summary(state: LabState) -> dict[str, object]:
     return {
         "id": state.id,
         "abandoned": state.abandoned,
-        "cluster_file": state.cluster_file,
+        "cluster_file": str(state.cluster_file),
         "command": words_in_lab(state, []),
         "setting": state.setting,
         "workers_run": _workers_run(state),

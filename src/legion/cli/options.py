@@ -8,16 +8,20 @@ import typer
 from legion.errors import InputError
 from legion.model.model import Model
 from legion.model.onnx_import import load_model
+from legion.policy.policies import POLICIES
 from legion.session.cluster import Cluster, connect, local_cluster
 
 ModelFile = Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)]
 ClusterFile = Annotated[Path | None, typer.Option("-c", "--cluster", help="Use the devices of this cluster file.")]
 Local = Annotated[int | None, typer.Option("--local", min=1, help="Use so many workers on this machine.")]
 ProfileFile = Annotated[Path | None, typer.Option("--profile", help="Use the samples of this profile.")]
-PolicyName = Annotated[str, typer.Option("--policy", help="legion, modnn or coedge.")]
+PolicyName = Annotated[str, typer.Option("--policy", help=f"One of {', '.join(POLICIES)}.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="The extent of a symbolic batch axis.")]
 Sizes = Annotated[list[str] | None, typer.Option("--size", help="The extent of another symbolic axis, as NAME=EXTENT.")]
+TrialsFile = Annotated[
+    Path | None, typer.Option("--trials-file", help="Keep trials in this file, and do not run those again that it has.")
+]
 Trials = Annotated[bool, typer.Option("--trials/--no-trials", help="Let the policy try candidates on the devices.")]
 
 

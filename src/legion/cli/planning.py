@@ -1,5 +1,6 @@
 """`legion plan` and `legion simulate`: choose a scheme, and predict its timeline."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -16,11 +17,14 @@ from legion.cli.options import (
     ProfileFile,
     Sizes,
     Trials,
+    TrialsFile,
     open_cluster,
     read_model,
 )
+from legion.policy.policies import policy_named
+from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.store import read_profile
-from legion.report.summaries import choice_summary, matrices_summary
+from legion.report.summaries import choice_summary, costs_summary, matrices_summary
 from legion.report.tables import matrix_table, plan_tables, wild_card_line
 from legion.session.inference_session import InferenceSession
 from legion.session.stages import Planning, profile_devices
@@ -37,6 +41,7 @@ def plan(
     known: ProfileFile = None,
     policy: PolicyName = "legion",
     trials: Trials = True,
+    trials_file: TrialsFile = None,
     matrix: MatrixNames = None,
     batch: Batch = 1,
     size: Sizes = None,
@@ -48,16 +53,23 @@ def plan(
     """
     network = read_model(model, batch, size)
     profile = read_profile(known) if known else None
+    costs: Mapping[str, MeasurementCost] = {}
     if profile is not None and cluster is None and local is None:
         choice = Planning(network, profile).choose(policy)
     else:
         with open_cluster(cluster, local) as devices, progress_bar() as progress:
             session = InferenceSession(
-                network, cluster=devices, policy=policy, profile=profile, trials=trials, progress=progress
+                network,
+                cluster=devices,
+                policy=policy,
+                profile=profile,
+                trials=trials,
+                trials_file=trials_file,
+                progress=progress,
             )
-            choice = session.choice
+            choice, costs = session.choice, session.measurement_costs
     if json:
-        summary = choice_summary(network, choice)
+        summary = choice_summary(network, choice) | costs_summary(costs)
         print_json(summary | matrices_summary(choice, matrix or ()))
         return
     for table in plan_tables(network, choice):
@@ -83,7 +95,8 @@ def simulate(
     profile = read_profile(known) if known else None
     if profile is None or cluster is not None or local is not None:
         with open_cluster(cluster, local) as devices, progress_bar() as progress:
-            profile = profile_devices(network, devices, known=profile, progress=progress)
+            training = policy_named(policy).learns
+            profile = profile_devices(network, devices, known=profile, training=training, progress=progress)
     planning = Planning(network, profile)
     timeline = planning.predict(planning.programs(planning.choose(policy).scheme))
     if json:

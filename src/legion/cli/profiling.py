@@ -20,6 +20,9 @@ def profile(
     known: ProfileFile = None,
     save: Annotated[Path | None, typer.Option("-o", "--output", help="Write all samples to this file.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Samples per layer and extent.")] = 5,
+    training: Annotated[
+        bool, typer.Option("--training", help="Measure the layers too from which the policy aofl learns.")
+    ] = False,
     batch: Batch = 1,
     size: Sizes = None,
     json: Json = False,
@@ -29,7 +32,12 @@ def profile(
     before = read_profile(known) if known else None
     with open_cluster(cluster, local) as devices, progress_bar() as progress:
         measured = profile_devices(
-            network, devices, known=before, policy=MeasurementPolicy(rounds=rounds), progress=progress
+            network,
+            devices,
+            known=before,
+            policy=MeasurementPolicy(rounds=rounds),
+            training=training,
+            progress=progress,
         )
     if save:
         write_profile(measured, save)

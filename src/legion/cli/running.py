@@ -20,6 +20,7 @@ from legion.cli.options import (
     ProfileFile,
     Sizes,
     Trials,
+    TrialsFile,
     open_cluster,
     read_model,
 )
@@ -27,9 +28,10 @@ from legion.errors import InputError
 from legion.model.model import Array
 from legion.plan.timeline import Timeline
 from legion.profile.store import read_profile
-from legion.report.summaries import choice_summary, run_summary
+from legion.report.summaries import choice_summary, costs_summary, run_summary
 from legion.report.tables import timeline_table, wild_card_line
 from legion.session.compare import Comparison, compare_with_whole
+from legion.session.feeds import check_feeds
 from legion.session.inference_session import InferenceSession
 
 Inputs = Annotated[
@@ -46,6 +48,7 @@ def run(
     known: ProfileFile = None,
     policy: PolicyName = "legion",
     trials: Trials = True,
+    trials_file: TrialsFile = None,
     normalize: Annotated[
         Normalization, typer.Option(help="Images are resized to the input's size, then normalised so.")
     ] = Normalization.IMAGENET,
@@ -59,10 +62,17 @@ def run(
     """Run a model on the devices, and show what was measured beside what was predicted."""
     network = read_model(model, batch, size)
     feeds = read_feeds(network, inputs or (), normalize)
+    check_feeds(network, feeds)
     profile = read_profile(known) if known else None
     with open_cluster(cluster, local) as devices, progress_bar() as progress:
         session = InferenceSession(
-            network, cluster=devices, policy=policy, profile=profile, trials=trials, progress=progress
+            network,
+            cluster=devices,
+            policy=policy,
+            profile=profile,
+            trials=trials,
+            trials_file=trials_file,
+            progress=progress,
         )
         outputs, timelines = run_frames(session, feeds, repeat)
     comparison = compare_with_whole(model, feeds, outputs) if compare else None
@@ -70,7 +80,7 @@ def run(
         _write_outputs(save, outputs)
     if json:
         summary = choice_summary(network, session.choice) | run_summary(session.choice, session.predicted, timelines)
-        print_json(summary | {"comparison": comparison})
+        print_json(summary | costs_summary(session.measurement_costs) | {"comparison": comparison})
     else:
         _show(session, timelines, comparison)
 

@@ -16,7 +16,7 @@ def zoo(
     name: Name,
     output: Annotated[Path, typer.Option("-o", "--output", help="The ONNX file to write.", show_default=False)],
     size: Annotated[int | None, typer.Option(help="Height and width of the input; by default as published.")] = None,
-    seed: Annotated[int, typer.Option(help="The seed of the weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the weights.")] = 0,
     json: Json = False,
 ) -> None:
     """Write a well-known network with seeded weights as an ONNX file."""

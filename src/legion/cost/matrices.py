@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from legion.cost.groups import connected_groups
 from legion.cost.model import CostModel
-from legion.cost.one_port import Latencies, one_port_s
+from legion.cost.one_port import one_port_costs
 from legion.cost.placement import INFEASIBLE, Placement, last_readers, owned_boxes, place
 from legion.geometry.demand import Demand
 from legion.model.model import Model
@@ -48,35 +48,34 @@ def build_matrices(
     outside, each counted once, by the reader that needs most of it; the last term is the sum over the tensors that
     leave. Tensors that leave before the last layer are computed at least at their own share.
 
-    With ports that carry one message at a time, T is instead the time until the last output is there, from the same
-    terms; see `one_port_s`.
+    With ports that carry one message at a time, T is instead the time until the last output is there, by the boxes that
+    each device is sent, computes and hands over; see `one_port_costs`.
     """
     devices = tuple(shares)
     owned = owned_boxes(model, demand, shares)
     places = [place(model, demand, cost, owned[device], device) for device in devices]
-    latencies = Latencies.of([cost.ports[device] for device in devices]) if ports == "one at a time" else None
     return Matrices(
         devices=devices,
         S=np.array([[sum(sets.values()) for sets in where.set_s] for where in places]),
         R=np.array([[sum(gets.values()) for gets in where.get_s] for where in places]),
         E=np.array([where.run_s for where in places]),
         A=np.array([where.alpha for where in places]),
-        T=_group_costs(model, _Terms(places), latencies),
+        T=_group_costs(model, places) if ports == "parallel" else one_port_costs(model, demand, cost, shares),
     )
 
 
-def _group_costs(model: Model, terms: "_Terms", latencies: Latencies | None) -> Matrix:
-    """T, with ports that carry one message at a time if their latencies are given."""
+def _group_costs(model: Model, places: list[Placement]) -> Matrix:
     count = len(model.layers)
     costs = np.full((count, count), INFEASIBLE)
     last_reader = last_readers(model)
     connected = connected_groups(model)
+    terms = _Terms(places)
     for last in range(count):
         group = _Group(terms, last)
         for first in range(last, -1, -1):
             group.prepend(model, first, last_reader)
             if connected[first, last]:
-                costs[first, last] = group.cost_s(latencies)
+                costs[first, last] = group.cost_s()
     return costs
 
 
@@ -116,8 +115,5 @@ class _Group:
         for tensor, set_s in self._terms.set_s[first].items():
             self._set_s[tensor] = np.maximum(self._set_s.get(tensor, 0.0), set_s * alpha)
 
-    def cost_s(self, latencies: Latencies | None) -> float:
-        set_s = sum(self._set_s.values(), np.zeros_like(self._run_s))
-        if latencies is not None:
-            return one_port_s(set_s, self._run_s, self._get_s, latencies)
-        return float(np.max(set_s + self._run_s + self._get_s))
+    def cost_s(self) -> float:
+        return float(np.max(sum(self._set_s.values(), self._run_s + self._get_s)))

@@ -1,6 +1,6 @@
 """What one device computes of each layer, on its own share and within every group: its part of the matrices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,19 +78,29 @@ def _alpha(model: Model, demand: Demand, owned: Sequence[Boxes], basis: Sequence
     What a layer computes in the group first..last depends on the last layer, but not on the first.
     """
     count = len(model.layers)
-    last_reader = last_readers(model)
     basis_volumes = [max(1, next(iter(boxes.values())).volume) for boxes in basis]
     alpha = np.full((count, count), INFEASIBLE)
     for last in range(count):
-        wanted: dict[str, Box] = {}
-        for index in range(last, -1, -1):
-            _want(wanted, {tensor: box for tensor, box in owned[index].items() if last_reader[tensor] > last})
-            boxes = {tensor: wanted.pop(tensor) for tensor in model.layers[index].outputs if tensor in wanted}
+        for index, boxes, _ in backwards(model, demand, owned, last):
             computed = next(iter(boxes.values())).volume if boxes else 0
             alpha[index, last] = computed / basis_volumes[index]
-            if boxes:
-                _want(wanted, demand.layer(index, boxes))
     return alpha
+
+
+def backwards(model: Model, demand: Demand, owned: Sequence[Boxes], last: int) -> Iterator[tuple[int, Boxes, Boxes]]:
+    """From the layer `last` to the first: each with what is computed of it, and what that demands of all before it.
+
+    A group that ends with `last` yields the `owned` boxes of the tensors that are read after it. What is demanded
+    changes with the next step.
+    """
+    last_reader = last_readers(model)
+    wanted: dict[str, Box] = {}
+    for index in range(last, -1, -1):
+        _want(wanted, {tensor: box for tensor, box in owned[index].items() if last_reader[tensor] > last})
+        boxes = {tensor: wanted.pop(tensor) for tensor in model.layers[index].outputs if tensor in wanted}
+        if boxes:
+            _want(wanted, demand.layer(index, boxes))
+        yield index, boxes, wanted
 
 
 def _want(wanted: dict[str, Box], boxes: Boxes) -> None:

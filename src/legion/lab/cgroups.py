@@ -91,11 +91,6 @@ def remove_groups(hierarchies: Hierarchies, prefix: str) -> None:
             _remove(group)
 
 
-def lab_groups(hierarchies: Hierarchies, prefix: str) -> list[Path]:
-    """A lab's groups that exist."""
-    return [path for hierarchy in set(hierarchies.values()) for path in sorted(hierarchy.root.glob(f"{prefix}*/"))]
-
-
 def _controllers(names: list[str]) -> list[Controller]:
     return [name for name in ("cpu", "memory") if name in names]
 

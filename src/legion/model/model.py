@@ -60,12 +60,12 @@ class Layer:
 class Port:
     """An input or output as the model file declares it, in the caller's dtype.
 
-    `dims` are the extents as declared: a symbol's name where the file has one.
+    `dims` are the extents as declared: a symbol's name where the file has one, None where it has neither.
     """
 
     name: str
     type: TensorType
-    dims: tuple[int | str, ...]
+    dims: tuple[int | str | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

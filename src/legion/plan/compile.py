@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from legion.geometry.local_graph import LocalGraph
 from legion.geometry.constant_pool import ConstantPool
+from legion.geometry.local_graph import LocalGraph
 from legion.geometry.localize import localize
 from legion.model.model import Model
 from legion.plan.executable import ExecutablePlan, NodePlan, RunStep

@@ -79,7 +79,9 @@ class _Lowering:
         segment = build_segment(self._demand, layers, outputs)
         for tensor, box in segment.inputs.items():
             self._fetch(node, tensor, box, index)
-        self._step(node, index).runs.append(Run(segment=segment, group=index))
+        first, last = (self._model.layers[segment.layers[end]].name for end in (0, -1))
+        label = first if first == last else f"{first}..{last}"
+        self._step(node, index).runs.append(Run(segment=segment, group=index, label=label))
         for tensor, box in segment.outputs.items():
             self._computed.setdefault((node, tensor), []).append(box)
 

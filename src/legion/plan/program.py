@@ -17,10 +17,14 @@ class Receive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Assemble the segment's inputs from what is held, and run it. `group` is its place in the FLC."""
+    """Assemble the segment's inputs from what is held, and run it.
+
+    `group` is its place in the FLC, `label` names its first and last layer for people.
+    """
 
     segment: Segment
     group: int
+    label: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,10 @@ _Message = tuple[str, str, str, Box]
 def verify(model: Model, demand: Demand, programs: Mapping[str, Program]) -> None:
     """Run the programs jointly on boxes alone, and raise InternalError at the first flaw.
 
-    Proves that every demanded element is held before its use, that none arrives twice at a node,
-    that every message sent is received and the other way round, that the programs end in whatever
-    order nodes proceed (sends never block), and that the controller ends with all outputs.
+    Proves that every demanded element is held before its use, that none arrives twice at a node (one that the
+    node has computed itself may arrive once too: what goes by way of another node comes back whole), that every
+    message sent is received and the other way round, that the programs end in whatever order nodes proceed (sends
+    never block), and that the controller ends with all outputs.
     """
     nodes = {name: _Node(model, demand, program) for name, program in programs.items()}
     under_way: set[_Message] = set()

@@ -12,12 +12,16 @@ from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.plan.assign import Shares
 from legion.plan.scheme import Scheme
+from legion.profile.samples import Profile
 
 Flc = tuple[tuple[int, int], ...]
 """A fused-layer configuration whose groups are consecutive layers, as half-open ranges."""
 
-Trial = Callable[[Scheme], float]
-"""Runs a scheme on the devices; median seconds of its frames."""
+Trial = Callable[[Model, Scheme], float]
+"""Runs a scheme of the request's model, or of a part of it, on the devices; median seconds of its frames.
+
+Raises InfeasibleError where the scheme does not fit into the devices.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +29,13 @@ class Request:
     """A model to place on the devices of a cost model.
 
     Without `trial` nothing is run, and predictions decide. `shares` by device, where given, replace those by measured
-    performance.
+    performance. `profile` holds the samples from which `cost` was made, for policies that predict in their own way.
     """
 
     model: Model
     demand: Demand
     cost: CostModel
+    profile: Profile | None = None
     trial: Trial | None = None
     shares: Shares | None = None
 
@@ -61,11 +66,15 @@ class WildCardReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
-    """A policy's answer. `predicted_group_s` are the groups' costs by the policy's own formula, one after another."""
+    """A policy's answer. `predicted_group_s` are the groups' costs by the policy's own formula, one after another.
+
+    Where groups have shares of their own, these are `group_shares`, and `shares` tells roughly what devices get.
+    """
 
     scheme: Scheme
     shares: Shares
     predicted_group_s: tuple[float, ...]
+    group_shares: tuple[Shares, ...] | None = None
     matrices: Matrices | None = None
     wild_card: WildCardReport | None = None
 
@@ -76,6 +85,11 @@ class Policy(Protocol):
     @property
     def name(self) -> str:
         """How the policy is called by users."""
+        ...
+
+    @property
+    def learns(self) -> bool:
+        """Whether it predicts from training samples, so that the request's profile must hold them."""
         ...
 
     def choose(self, request: Request) -> Choice:

@@ -9,6 +9,7 @@ class CoedgePolicy:
     """Every layer is a group of its own; each device fetches from its peers what it lacks."""
 
     name = "coedge"
+    learns = False
 
     def choose(self, request: Request) -> Choice:
         """Shares by performance; nothing else is left to choose."""

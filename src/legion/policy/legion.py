@@ -14,6 +14,7 @@ class LegionPolicy:
     """Every tensor that leaves a group goes by way of the controller; fused layers recompute their overlap."""
 
     name = "legion"
+    learns = False
 
     def choose(self, request: Request) -> Choice:
         """Fill T, take the partition of least cost, and try its most promising merge against it.
@@ -49,7 +50,7 @@ def _candidate(request: Request, shares: Shares, partition: Partition) -> Candid
         flc=partition.groups,
         cost_s=partition.total,
         predicted_s=simulate(programs, request.model, request.cost).latency_s,
-        measured_s=request.trial(scheme) if request.trial is not None else None,
+        measured_s=request.trial(request.model, scheme) if request.trial is not None else None,
     )
 
 

@@ -9,6 +9,7 @@ class ModnnPolicy:
     """Every layer is a group of its own; nothing is computed twice."""
 
     name = "modnn"
+    learns = False
 
     def choose(self, request: Request) -> Choice:
         """Shares by performance; nothing else is left to choose."""

@@ -3,12 +3,22 @@
 from collections.abc import Mapping
 
 from legion.errors import InputError
+from legion.policy.aofl import AoflPolicy
 from legion.policy.base import Policy
 from legion.policy.coedge import CoedgePolicy
+from legion.policy.early_fused import EarlyFusedPolicy
+from legion.policy.full_search import FullSearchPolicy
 from legion.policy.legion import LegionPolicy
 from legion.policy.modnn import ModnnPolicy
 
-_ALL: tuple[Policy, ...] = (LegionPolicy(), ModnnPolicy(), CoedgePolicy())
+_ALL: tuple[Policy, ...] = (
+    LegionPolicy(),
+    ModnnPolicy(),
+    CoedgePolicy(),
+    FullSearchPolicy(),
+    AoflPolicy(),
+    EarlyFusedPolicy(),
+)
 
 POLICIES: Mapping[str, Policy] = {policy.name: policy for policy in _ALL}
 

@@ -1,10 +1,11 @@
 """What was measured: every sample kept, with device, versions and time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from legion.cluster.device import DeviceInfo
+from legion.profile.measurement_cost import MeasurementCost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +13,8 @@ class MeasurementPolicy:
     """How a figure is taken: unmeasured warm-ups, then `rounds` rounds, each over all probes, shuffled.
 
     A short layer runs once more before it is timed, so that its data is in the caches, as it is when the layer before
-    has just made it. A reference kernel runs before and after each sample; see `legion.profile.statistics.normalised_s`.
+    has just made it. A reference kernel runs before and after each sample; see
+    `legion.profile.statistics.normalised_s`.
     """
 
     warmups: int = 1
@@ -51,7 +53,10 @@ class LinkSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceProfile:
-    """One device's samples. `round_trip_s` is the least seen; copying is memory to memory on it."""
+    """One device's samples. `round_trip_s` is the least seen; copying is memory to memory on it.
+
+    `costs` tells what it took to measure "layers", "training" and "links".
+    """
 
     device: DeviceInfo
     measured_at: str
@@ -60,6 +65,7 @@ class DeviceProfile:
     links: tuple[LinkSample, ...]
     round_trip_s: float
     copy_bytes_per_s: float
+    costs: Mapping[str, MeasurementCost] = field(default_factory=dict[str, MeasurementCost])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

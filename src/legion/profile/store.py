@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from legion.errors import InputError
+from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, Profile
 
@@ -54,10 +55,15 @@ def read_profile(path: str | Path) -> Profile:
 
 
 def merged(older: DeviceProfile, newer: DeviceProfile) -> DeviceProfile:
-    """Both measurements of one device as one: where both measured the same thing, the newer counts."""
+    """Both measurements of one device as one: where both measured the same thing, the newer counts. Costs add up."""
     layers = {(sample.key, sample.extent): sample for sample in (*older.layers, *newer.layers)}
     links = {(sample.direction, sample.size_bytes): sample for sample in (*older.links, *newer.links)}
-    return replace(newer, layers=tuple(layers.values()), links=tuple(links.values()))
+    nothing = MeasurementCost()
+    costs = {
+        part: older.costs.get(part, nothing) + newer.costs.get(part, nothing)
+        for part in sorted({*older.costs, *newer.costs})
+    }
+    return replace(newer, layers=tuple(layers.values()), links=tuple(links.values()), costs=costs)
 
 
 def missing_probes(profile: DeviceProfile | None, probes: Iterable[LayerProbe]) -> tuple[LayerProbe, ...]:

@@ -15,7 +15,7 @@ from legion.geometry.demand import Demand
 from legion.model.model import Array, AttributeValue, Layer, Model, Operator, Port, TensorType
 from legion.model.signature import layer_signature
 from legion.profile.extents import tile, whole_extent
-from legion.profile.probes import ProbePlan, layer_probe
+from legion.profile.probes import LayerProbe, ProbePlan, layer_probe
 
 _SEED = 0
 _LARGEST_WEIGHTS = 1 << 24
@@ -45,7 +45,7 @@ def training_models() -> tuple[Model, ...]:
 
 def plan_training() -> ProbePlan:
     """A probe of each whole training layer."""
-    probes = {}
+    probes: dict[str, LayerProbe] = {}
     constants: dict[str, Array] = {}
     for model in training_models():
         demand, pool = Demand(model), ConstantPool(model, synthetic=True)
@@ -70,21 +70,25 @@ def _drawn(random: Random, draw: Callable[[Random], Model]) -> Model:
 def _convolution(random: Random) -> Model:
     channels, filters = _between(random, 3, 1024), _between(random, 16, 1024)
     kernel = random.choice((1, 3, 3, 5, 7))
-    return _windowed(random, "Conv", channels, filters, kernel, weights=(filters, channels, kernel, kernel))
+    weights = (filters, channels, kernel, kernel)
+    return _windowed(random, "Conv", channels=channels, filters=filters, kernel=kernel, weights=weights)
 
 
 def _depthwise(random: Random) -> Model:
     channels, kernel = _between(random, 16, 1024), random.choice((3, 3, 5))
-    return _windowed(random, "Conv", channels, channels, kernel, weights=(channels, 1, kernel, kernel), group=channels)
+    weights = (channels, 1, kernel, kernel)
+    return _windowed(
+        random, "Conv", channels=channels, filters=channels, kernel=kernel, weights=weights, group=channels
+    )
 
 
 def _pooling(random: Random) -> Model:
-    channels = _between(random, 16, 1024)
-    return _windowed(random, random.choice(("MaxPool", "AveragePool")), channels, channels, random.choice((2, 3)))
+    op_type, channels = random.choice(("MaxPool", "AveragePool")), _between(random, 16, 1024)
+    return _windowed(random, op_type, channels=channels, filters=channels, kernel=random.choice((2, 3)))
 
 
 def _windowed(  # noqa: PLR0913 - a window is made of just these
-    random: Random, op_type: str, channels: int, filters: int, kernel: int, weights: Shape = (), group: int = 0
+    random: Random, op_type: str, *, channels: int, filters: int, kernel: int, weights: Shape = (), group: int = 0
 ) -> Model:
     rows, columns = _image(random, least=kernel)
     stride, padding = random.choice((1, 1, 2)), (kernel - 1) // 2

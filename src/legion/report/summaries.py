@@ -1,10 +1,11 @@
 """The same facts as the tables', as plain data for JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from legion.model.model import Model
 from legion.plan.timeline import Timeline
 from legion.policy.base import Choice
+from legion.profile.measurement_cost import MeasurementCost
 from legion.report.prediction import group_times_s
 from legion.report.tables import matrices_of
 
@@ -13,6 +14,7 @@ Summary = dict[str, object]
 
 def choice_summary(model: Model, choice: Choice) -> Summary:
     """Groups, shares, predicted seconds, and the wild card's decision."""
+    by_group = choice.group_shares or (choice.shares,) * len(choice.scheme.groups)
     return {
         "policy": choice.scheme.policy,
         "model": model.name,
@@ -21,17 +23,33 @@ def choice_summary(model: Model, choice: Choice) -> Summary:
             {
                 "layers": [model.layers[layer].name for layer in group.layers],
                 "devices": list(group.runs),
+                "shares": dict(shares),
                 "predicted_s": seconds,
             }
-            for group, seconds in zip(choice.scheme.groups, choice.predicted_group_s, strict=True)
+            for group, shares, seconds in zip(choice.scheme.groups, by_group, choice.predicted_group_s, strict=True)
         ],
         "wild_card": choice.wild_card,
     }
 
 
 def matrices_summary(choice: Choice, names: Sequence[str]) -> Summary:
-    """The matrices of these names as nested lists, with the devices that their first axis means."""
-    return {name: {"devices": choice.scheme.devices, "values": _values(choice, name)} for name in names}
+    """The matrices of these names as nested lists, with the devices that the first axis of all but T means."""
+    return {name: {"devices": matrices_of(choice, name).devices, "values": _values(choice, name)} for name in names}
+
+
+def costs_summary(costs: Mapping[str, MeasurementCost]) -> Summary:
+    """What was measured, and what that took; compiled segments as their number."""
+    return {
+        "measurement_costs": {
+            part: {
+                "device_busy_s": cost.device_busy_s,
+                "wall_s": cost.wall_s,
+                "bytes_moved": cost.bytes_moved,
+                "segments": len(cost.segments),
+            }
+            for part, cost in costs.items()
+        }
+    }
 
 
 def run_summary(choice: Choice, predicted: Timeline, measured: Sequence[Timeline]) -> Summary:

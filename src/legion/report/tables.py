@@ -10,6 +10,8 @@ from legion.cost.model import CostModel
 from legion.cost.shares import whole_model_s
 from legion.errors import InputError
 from legion.model.model import Model
+from legion.plan.assign import Shares
+from legion.plan.scheme import Group
 from legion.plan.timeline import Timeline
 from legion.policy.base import Candidate, Choice
 from legion.profile.samples import Profile
@@ -59,7 +61,8 @@ def plan_tables(model: Model, choice: Choice) -> Iterator[Table]:
     yield shares
     groups = _table("fused-layer configuration", "group", "layers", "devices", "predicted")
     for index, (group, seconds) in enumerate(zip(choice.scheme.groups, choice.predicted_group_s, strict=True)):
-        groups.add_row(str(index), layer_range(model, group.layers), ", ".join(group.runs), _ms(seconds))
+        devices = _devices(group, choice.group_shares[index] if choice.group_shares else None)
+        groups.add_row(str(index), layer_range(model, group.layers), devices, _ms(seconds))
     groups.add_row("", "all", "", _ms(sum(choice.predicted_group_s)))
     yield groups
 
@@ -100,7 +103,7 @@ def matrices_of(choice: Choice, name: str) -> Matrices:
     if name not in _MATRIX_MEANINGS:
         raise InputError(f"there is no matrix {name!r}; there are {', '.join(_MATRIX_MEANINGS)}")
     if choice.matrices is None:
-        raise InputError(f"the policy {choice.scheme.policy} makes no matrices; legion and modnn do")
+        raise InputError(f"the policy {choice.scheme.policy} makes no matrices; legion, modnn and full-search do")
     return choice.matrices
 
 
@@ -120,6 +123,14 @@ def layer_range(model: Model, layers: Sequence[int]) -> str:
     """Layers by the names of the first and the last."""
     first, last = model.layers[layers[0]].name, model.layers[layers[-1]].name
     return first if first == last else f"{first} .. {last}"
+
+
+def _devices(group: Group, shares: Shares | None) -> str:
+    """The devices of a group, with the shares that are its own."""
+    if shares is None:
+        return ", ".join(group.runs)
+    total = sum(shares.values())
+    return ", ".join(f"{device} {shares[device] / total:.0%}" for device in group.runs)
 
 
 def _compared(predicted_s: float, measured_s: float) -> tuple[str, str, str]:

@@ -138,6 +138,7 @@ class Controller:
         devices = {name: node for name, node in plan.nodes.items() if name != CONTROLLER}
         for name in devices.keys() - self._devices.keys():
             raise InputError(f"the plan needs device {name}, which is not one of {', '.join(self._devices)}")
+        self._check_open()
         with self._lock, self._stopping_on_failure(devices):
             silence_s = self._timeouts.silence_s
             wanted = {name: digests_of(node) for name, node in devices.items()}
@@ -154,6 +155,11 @@ class Controller:
             self._frames = Frames(number, plan, self._switchboard, self._sender, self._clock)
             self._frames.use()
             return resident_bytes
+
+    def holds(self, plan: ExecutablePlan) -> bool:
+        """Whether this plan is the installed one, and no failure has put it in doubt."""
+        frames = self._frames
+        return frames is not None and frames.executable is plan
 
     def run(self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Array]:
         """Run one frame; the tensors named in `outputs`, whole.
@@ -198,6 +204,7 @@ class Controller:
 
         Raises InputError when the device cannot run a probe, PeerError when it fails.
         """
+        self._check_open()
         digests = {
             constant.digest for probe in probes for constant in probe.graph.constants if constant.digest is not None
         }
@@ -256,7 +263,12 @@ class Controller:
         if self._frames is not None:
             self._frames.take(event)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InputError("this cluster is closed; connect to the devices anew")
+
     def _installed(self) -> Frames:
+        self._check_open()
         if self._frames is None:
             raise InputError("no plan is installed; install one first")
         return self._frames

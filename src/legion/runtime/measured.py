@@ -79,7 +79,7 @@ def _described(instruction: Instruction) -> tuple[Literal["receive", "run", "sen
     match instruction:
         case Receive(tensor=tensor, source=source):
             return "receive", f"{tensor} from {source}", None
-        case Run(segment=segment, group=group):
-            return "run", f"layers {segment.layers[0]}..{segment.layers[-1]}", group
+        case Run(label=label, group=group):
+            return "run", label, group
         case Send(tensor=tensor, destination=destination):
             return "send", f"{tensor} to {destination}", None

@@ -63,11 +63,16 @@ def serve(options: WorkerOptions, ready: Callable[[Worker], None]) -> None:
         transport.close()
 
 
+def available_cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def describe_device(name: str, engine: Engine, memory_bytes: int | None = None) -> DeviceInfo:
     """What this machine and this installation are; `memory_bytes` in place of the memory that there is."""
     return DeviceInfo(
         name=name,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=available_cores(),
         threads=engine.threads,
         memory_bytes=memory_bytes or psutil.virtual_memory().total,
         machine=f"{platform.system()} {platform.machine()}",

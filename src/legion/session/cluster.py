@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import Self
 
 from legion.cluster.cluster_file import read_cluster, read_controller
 from legion.cluster.device import ControllerSetting, Device, DeviceInfo
+from legion.errors import InputError
+from legion.model.model import Array
 from legion.plan.executable import ExecutablePlan
 from legion.runtime.controller import Controller
 from legion.runtime.local import start_local_workers
@@ -18,33 +21,35 @@ from legion.session.progress import Progress, silent
 class Cluster:
     """Connected devices, led by this process as their controller. A context manager.
 
-    Several sessions may share a cluster: the plan of the one that runs is installed on demand.
+    Several sessions may share a cluster, also in several threads: the plan of the one that runs is
+    installed on demand. Whoever needs the devices for longer than a frame holds `exclusive`.
     """
 
     def __init__(self, controller: Controller, devices: Mapping[str, DeviceInfo], owned: ExitStack) -> None:
         self.controller = controller
         self.devices = devices
         self._owned = owned
-        self._installed: ExecutablePlan | None = None
+        self.exclusive = RLock()
 
     def install(self, plan: ExecutablePlan, progress: Progress = silent) -> None:
         """Make `plan` the installed one; nothing is sent if it is already.
 
         Raises PeerError, with the device's name, if a device cannot take it.
         """
-        if plan is self._installed:
-            return
-        self._installed = None
-        self.controller.install(plan, lambda device, fraction: progress(f"installing on {device}", fraction))
-        self._installed = plan
+        with self.exclusive:
+            if not self.controller.holds(plan):
+                self.controller.install(plan, lambda device, done: progress(f"installing on {device}", done))
 
-    def holds(self, plan: ExecutablePlan) -> bool:
-        """Whether this plan is the installed one."""
-        return plan is self._installed
+    def run(
+        self, plan: ExecutablePlan, feeds: Mapping[str, Array], outputs: Sequence[str], progress: Progress = silent
+    ) -> Mapping[str, Array]:
+        """One frame of `plan`, installed first unless it is already: the tensors named in `outputs`, whole.
 
-    def forget_plan(self) -> None:
-        """Have the next run install its plan anew, as after a failure."""
-        self._installed = None
+        Raises PeerError, with the device's name, if one fails; the others can be given another plan.
+        """
+        with self.exclusive:
+            self.install(plan, progress)
+            return self.controller.run(feeds, outputs)
 
     def close(self) -> None:
         """Say goodbye to the workers; end those that this cluster started."""
@@ -62,8 +67,8 @@ class Cluster:
 def connect(cluster: str | Path | Sequence[Device]) -> Cluster:
     """Connect to the workers of a cluster file, or of a list of devices.
 
-    Raises InputError for a flawed file, and PeerError naming the device that is unreachable, in use by
-    another controller, or of another protocol version.
+    Raises InputError for a flawed file and for no devices, and PeerError naming the device that is
+    unreachable, in use by another controller, or of another protocol version.
     """
     if isinstance(cluster, str | Path):
         return _connected(read_cluster(cluster), ExitStack(), read_controller(cluster))
@@ -73,8 +78,13 @@ def connect(cluster: str | Path | Sequence[Device]) -> Cluster:
 def local_cluster(devices: int = 2, *, threads: int = 1) -> Cluster:
     """Start workers as processes on this machine's loopback, and connect to them.
 
-    They end with the cluster. `threads` is the number of computing threads of each.
+    They end with the cluster. `threads` is the number of computing threads of each. Raises InputError for
+    fewer than one of either.
     """
+    if devices < 1 or threads < 1:
+        raise InputError(
+            f"a local cluster of {devices} devices with {threads} threads each cannot be; one is the least"
+        )
     owned = ExitStack()
     try:
         workers = owned.enter_context(start_local_workers(devices, threads=threads))
@@ -85,6 +95,8 @@ def local_cluster(devices: int = 2, *, threads: int = 1) -> Cluster:
 
 
 def _connected(devices: Sequence[Device], owned: ExitStack, setting: ControllerSetting) -> Cluster:
+    if not devices:
+        raise InputError("a cluster needs at least one device")
     transport = real_network(setting.bandwidth_bytes_per_s)
     controller = Controller(devices, transport, weight_cache=setting.weight_cache)
     owned.callback(controller.close)

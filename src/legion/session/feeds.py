@@ -35,6 +35,12 @@ def select_outputs(model: Model, names: Sequence[str] | None) -> tuple[Port, ...
     return tuple(ports[name] for name in (names or ports))
 
 
+def computed_outputs(model: Model) -> list[str]:
+    """The outputs that layers make; others are constants of the model, or its inputs."""
+    made = {tensor for layer in model.layers for tensor in layer.outputs}
+    return [port.name for port in model.outputs if port.name in made]
+
+
 def sample_feeds(model: Model, seed: int = 0) -> dict[str, Array]:
     """Inputs of the right types for measuring: seeded standard normal numbers, zeros for other types."""
     generator = np.random.default_rng(seed)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
-from legion.errors import InputError, LegionError
+from legion.errors import InputError
 from legion.model.model import Array, Model, Port
 from legion.model.onnx_import import load_model
 from legion.plan.assign import Shares
@@ -14,14 +13,15 @@ from legion.plan.memory import check_memory
 from legion.plan.scheme import Scheme
 from legion.plan.timeline import Timeline
 from legion.policy.base import Choice
+from legion.policy.policies import policy_named
+from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.samples import Profile
 from legion.session.cluster import Cluster
-from legion.session.feeds import check_feeds, sample_feeds, select_outputs
+from legion.session.feeds import check_feeds, computed_outputs, select_outputs
 from legion.session.progress import Progress, silent
-from legion.session.stages import Planning, profile_devices
-
-TRIAL_WARMUPS = 1
-TRIAL_FRAMES = 5
+from legion.session.stages import Planning, lower_scheme, profile_devices
+from legion.session.trial_store import TrialStore
+from legion.session.trials import Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class NodeArgument:
     """An input or output as onnxruntime describes it: `type` reads like "tensor(float)"."""
 
     name: str
-    shape: list[int | str]
+    shape: list[int | str | None]
     type: str
 
 
@@ -38,7 +38,8 @@ class InferenceSession:
 
     `model` is an ONNX file, its bytes, or an imported Model. Without a `profile`, the devices are
     measured first. `policy` and `shares` choose the scheme; with `trials` a policy may run candidates
-    on the devices before it decides. `batch` and `sizes` fix symbolic extents.
+    on the devices before it decides; what `trials_file` holds of them is not run again, and what is run
+    is added to it, so that an interrupted search goes on where it was. `batch` and `sizes` fix symbolic extents.
     """
 
     def __init__(  # noqa: PLR0913 - all but two have a default that suits
@@ -50,6 +51,7 @@ class InferenceSession:
         profile: Profile | None = None,
         shares: Shares | None = None,
         trials: bool = True,
+        trials_file: str | Path | None = None,
         batch: int = 1,
         sizes: Mapping[str, int] | None = None,
         progress: Progress = silent,
@@ -57,15 +59,16 @@ class InferenceSession:
         self.model = model if isinstance(model, Model) else load_model(model, batch=batch, sizes=sizes)
         self._cluster = cluster
         self._progress = progress
-        self.profile = profile_devices(self.model, cluster, known=profile, progress=progress)
+        self.profile = profile_devices(
+            self.model, cluster, known=profile, training=policy_named(policy).learns, progress=progress
+        )
         self._planning = Planning(self.model, self.profile, tuple(cluster.devices))
-        made = {tensor for layer in self.model.layers for tensor in layer.outputs}
-        self._computed = [port.name for port in self.model.outputs if port.name in made]
         self._tried: list[tuple[Scheme, ExecutablePlan]] = []
-        self.choice: Choice = self._planning.choose(policy, shares=shares, trial=self._trial if trials else None)
+        self._trials = Trials(cluster, self._compiled, TrialStore(trials_file), progress)
+        self.choice: Choice = self._planning.choose(policy, shares=shares, trial=self._trials if trials else None)
         self.programs = self._planning.programs(self.choice.scheme)
         self.predicted: Timeline = self._planning.predict(self.programs)
-        self._plan = self._compiled(self.choice.scheme)
+        self._plan = self._compiled(self.model, self.choice.scheme)
         self._tried.clear()
         self._measured: Timeline | None = None
         self._has_run = False
@@ -80,10 +83,22 @@ class InferenceSession:
     def measured(self) -> Timeline:
         """The timeline of the last run. Raises InputError if there was none, or another session ran since."""
         if self._measured is None:
-            if not self._has_run or not self._cluster.holds(self._plan):
-                raise InputError("nothing has been measured: this session has not run since its plan was installed")
-            self._measured = self._cluster.controller.timeline()
+            with self._cluster.exclusive:
+                if not self._has_run or not self._cluster.controller.holds(self._plan):
+                    raise InputError("nothing has been measured: this session has not run since its plan was installed")
+                self._measured = self._cluster.controller.timeline()
         return self._measured
+
+    @property
+    def measurement_costs(self) -> Mapping[str, MeasurementCost]:
+        """What was measured for the choice, and what that took: "layers", "training" and "links" of the profile's
+        devices, one after another, and "trials". Profiling counts even if it was done before, and so do kept trials.
+        """
+        costs = {"trials": self._trials.cost}
+        for device in self._cluster.devices:
+            for part, cost in self.profile.devices[device].costs.items():
+                costs[part] = costs.get(part, MeasurementCost()) + cost
+        return costs
 
     def get_inputs(self) -> list[NodeArgument]:
         """The model's inputs, as onnxruntime's session names them."""
@@ -102,39 +117,31 @@ class InferenceSession:
         ports = select_outputs(self.model, output_names)
         feeds = check_feeds(self.model, input_feed)
         self._measured, self._has_run = None, False
-        computed = self._frame(self._plan, feeds)
+        computed = self._cluster.run(self._plan, feeds, computed_outputs(self.model), self._progress)
         self._has_run = True
         # An output may also be a constant of the model, or one of its inputs.
-        answers = {**self.model.constants, **feeds, **computed}
-        return [answers[port.name].astype(port.type.dtype, copy=False) for port in ports]
+        given = {**self.model.constants, **feeds}
+        return [
+            computed[port.name].astype(port.type.dtype, copy=False)
+            if port.name in computed
+            else given[port.name].astype(port.type.dtype)
+            for port in ports
+        ]
 
-    def _frame(self, plan: ExecutablePlan, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
-        self._cluster.install(plan, self._progress)
-        try:
-            return self._cluster.controller.run(feeds, self._computed)
-        except (LegionError, KeyboardInterrupt):
-            self._cluster.forget_plan()
-            raise
+    def _compiled(self, model: Model, scheme: Scheme) -> ExecutablePlan:
+        """A scheme of the model, or of a part of it, ready to be installed.
 
-    def _trial(self, scheme: Scheme) -> float:
-        """Median seconds of a few frames of a scheme on the devices, after a warm-up."""
-        plan = self._compiled(scheme)
-        feeds = sample_feeds(self.model)
-        latencies_s: list[float] = []
-        for frame in range(TRIAL_WARMUPS + TRIAL_FRAMES):
-            self._progress("running a trial", frame / (TRIAL_WARMUPS + TRIAL_FRAMES))
-            self._frame(plan, feeds)
-            latencies_s.append(self._cluster.controller.timeline().latency_s)
-        return median(latencies_s[TRIAL_WARMUPS:])
-
-    def _compiled(self, scheme: Scheme) -> ExecutablePlan:
-        """The scheme's plan; one that was tried is not made again, so that it need not be installed again."""
+        One of the model that was tried is not made again, so that it need not be installed again.
+        """
         for tried, plan in self._tried:
             if tried == scheme:
                 return plan
-        plan = self._planning.compile(self._planning.programs(scheme))
-        check_memory(self.model, plan, {name: info.memory_bytes for name, info in self._cluster.devices.items()})
-        self._tried.append((scheme, plan))
+        is_whole = model is self.model
+        programs = self._planning.programs(scheme) if is_whole else lower_scheme(model, scheme)
+        plan = self._planning.compile(programs, model)
+        check_memory(model, plan, {name: info.memory_bytes for name, info in self._cluster.devices.items()})
+        if is_whole:
+            self._tried.append((scheme, plan))
         return plan
 
 

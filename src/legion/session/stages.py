@@ -1,7 +1,8 @@
 """The way from a model to programs and timelines: one public function per stage."""
 
+import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from legion.cost.fit import cost_model
 from legion.cost.model import CostModel
@@ -20,32 +21,37 @@ from legion.plan.verify import verify
 from legion.policy.base import Choice, Request, Trial
 from legion.policy.policies import policy_named
 from legion.profile.probes import plan_probes
-from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
+from legion.profile.samples import MeasurementPolicy, Profile
 from legion.profile.store import merged, missing_probes
+from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
+from legion.session.device_profile import measure_device, same_kind
 from legion.session.progress import Progress, silent
 from legion.simulate.simulate import simulate
 
-LINK_SIZES_BYTES = (1_000, 10_000, 100_000, 1_000_000, 4_000_000)
-LINK_ROUNDS = 7
+_logger = logging.getLogger(__name__)
 
 
-def profile_devices(
+def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
     model: Model,
     cluster: Cluster,
     *,
     known: Profile | None = None,
     policy: MeasurementPolicy | None = None,
+    training: bool = False,
     progress: Progress = silent,
 ) -> Profile:
     """Measure the single layers of `model` and the links on every device of the cluster.
 
     Devices are measured one after the other, so that those that share a machine do not disturb each
-    other. Only what `known` lacks is measured; the result holds both. Raises PeerError, with the
-    device's name, if one fails.
+    other. Only what `known` lacks is measured, or has of another machine or engine under the same name; the
+    result holds both. With `training`, so are the layers from
+    which policies learn. Raises PeerError, with the device's name, if one fails.
     """
     policy = policy or MeasurementPolicy()
-    plan = plan_probes(model, Demand(model))
+    plans = {"layers": plan_probes(model, Demand(model))}
+    if training:
+        plans["training"] = plan_training()
     devices = dict(known.devices) if known else {}
     for place, name in enumerate(cluster.devices):
 
@@ -53,21 +59,15 @@ def profile_devices(
             progress(f"profiling {name}", (place + fraction) / len(cluster.devices))
 
         before = devices.get(name)
-        missing = missing_probes(before, plan.probes)
-        if not missing:
-            continue
-        samples = cluster.controller.probe_layers(name, missing, policy, plan.constants, report)
-        links, round_trip_s, copy_bytes_per_s = cluster.controller.probe_link(name, LINK_SIZES_BYTES, LINK_ROUNDS)
-        measured = DeviceProfile(
-            device=cluster.devices[name],
-            measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            policy=policy,
-            layers=samples,
-            links=links,
-            round_trip_s=round_trip_s,
-            copy_bytes_per_s=copy_bytes_per_s,
-        )
-        devices[name] = measured if before is None else merged(before, measured)
+        if before is not None and not same_kind(before.device, cluster.devices[name]):
+            _logger.warning("the profile of %s is of another machine or engine; measuring anew", name)
+            before = None
+        missing = {part: replace(plan, probes=missing_probes(before, plan.probes)) for part, plan in plans.items()}
+        missing = {part: plan for part, plan in missing.items() if plan.probes}
+        if missing or before is None:
+            with cluster.exclusive:
+                measured = measure_device(cluster, name, missing, policy, report)
+            devices[name] = measured if before is None else merged(before, measured)
     return Profile(devices=devices)
 
 
@@ -78,6 +78,7 @@ class Planning:
         self.model = model
         self.demand = Demand(model)
         self.devices = devices or tuple(profile.devices)
+        self._profile = profile
         self.costs: CostModel = cost_model(model, self.demand, profile, self.devices)
         self._constants = ConstantPool(model)
 
@@ -90,6 +91,7 @@ class Planning:
             model=self.model,
             demand=self.demand,
             cost=self.costs,
+            profile=self._profile,
             shares=shares,
             trial=trial,
         )
@@ -103,9 +105,9 @@ class Planning:
         """What the programs take by the cost model."""
         return simulate(programs, self.model, self.costs)
 
-    def compile(self, programs: Mapping[str, Program]) -> ExecutablePlan:
-        """The programs made ready to be installed."""
-        return compile_plan(self.model, programs, self._constants)
+    def compile(self, programs: Mapping[str, Program], part: Model | None = None) -> ExecutablePlan:
+        """The programs of the model, or of a part of it, made ready to be installed."""
+        return compile_plan(part or self.model, programs, self._constants)
 
 
 def plan_model(

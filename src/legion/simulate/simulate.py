@@ -144,13 +144,12 @@ class _Simulation:
         segment = run.segment
         assembling_s = sum(self._copy_s(node, tensor, box) for tensor, box in segment.inputs.items())
         end_s = now_s + assembling_s + self._costs.run_s(node.name, segment)
-        first, last = (self._model.layers[segment.layers[end]].name for end in (0, -1))
         self._record(
             Event(
                 node=node.name,
                 instruction=node.next,
                 kind="run",
-                label=first if first == last else f"{first}..{last}",
+                label=run.label,
                 group=run.group,
                 size_bytes=sum(self._bytes(tensor, box) for tensor, box in segment.inputs.items()),
                 start_s=now_s,

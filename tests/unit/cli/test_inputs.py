@@ -52,6 +52,7 @@ def test_without_files_seeded_numbers_are_fed() -> None:
     [
         ("a.png", b"no image", "not an image"),
         ("a.npy", b"no array", "cannot be read as a NumPy file"),
+        ("a.npy", b"", "cannot be read as a NumPy file"),
         ("a.npz", b"PK no archive", "cannot be read as a NumPy file"),
     ],
 )

@@ -59,7 +59,7 @@ def test_without_a_trial_simulation_decides_and_says_so(request_without_trial):
 def test_the_devices_decide_where_they_are_asked(request_without_trial, wins, kept):
     tried = []
 
-    def trial(scheme):
+    def trial(_, scheme):
         tried.append(flc_of(scheme))
         is_wild_card = len(tried) == 2
         return 1.0 if is_wild_card == wins else 2.0
@@ -74,7 +74,7 @@ def test_the_devices_decide_where_they_are_asked(request_without_trial, wins, ke
 
 
 def test_of_equal_measurements_the_least_cost_is_kept(request_without_trial):
-    choice = LegionPolicy().choose(with_trial(request_without_trial, lambda _: 1.0))
+    choice = LegionPolicy().choose(with_trial(request_without_trial, lambda *_: 1.0))
     assert choice.wild_card.kept == "least cost"
 
 

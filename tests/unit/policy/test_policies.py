@@ -29,8 +29,8 @@ def network(request):
 def a_request(network, devices, seed=0, **extra):
     model, demand = network
     names = tuple(f"d{index}" for index in range(devices))
-    cost = cost_model(model, demand, random_profile(model, demand, names, seed), names)
-    return Request(model=model, demand=demand, cost=cost, **extra)
+    profile = random_profile(model, demand, names, seed, training=True)
+    return Request(model=model, demand=demand, cost=cost_model(model, demand, profile, names), profile=profile, **extra)
 
 
 def sound_timeline(request, choice):
@@ -105,7 +105,7 @@ def test_one_device_runs_all_layers_as_one_group(network):
 
 def test_policies_are_found_by_name():
     assert policy_named("legion").name == "legion"
-    with pytest.raises(InputError, match="legion, modnn, coedge"):
+    with pytest.raises(InputError, match="legion, modnn, coedge, full-search, aofl, early-fused"):
         policy_named("magic")
 
 

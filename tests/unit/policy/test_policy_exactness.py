@@ -31,9 +31,9 @@ def light(name: str) -> Network:
     return network_of(before_softmax(reseed(onnx.load(LIGHT / f"light_{name}.onnx"))).SerializeToString())
 
 
-def error(network: Network, policy: str, speeds: dict[str, float]) -> float:
+def error(network: Network, policy: str, speeds: dict[str, float], shares: dict[str, float] | None = None) -> float:
     planning = Planning(network.model, counted_profile(network.model, speeds))
-    programs = planning.programs(planning.choose(policy).scheme)
+    programs = planning.programs(planning.choose(policy, shares=shares).scheme)
     plan = compile_plan(network.model, programs, ConstantPool(network.model))
     return network.error(Interpreter(network.model, plan).run(network.feeds))
 
@@ -45,6 +45,13 @@ def test_zoo(name: str, policy: str, count: int) -> None:
     drawn = np.random.default_rng(count).uniform(0.1, 1.0, count)
     speeds = {f"device-{index}": float(speed) for index, speed in enumerate(drawn)}
     assert error(small(name), policy, speeds) <= TOLERANCE
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", NAMES)
+def test_random_shares(name: str, policy: str) -> None:
+    shares = dict(zip(SPEEDS, np.random.default_rng(len(name)).dirichlet([1.0] * len(SPEEDS)).tolist(), strict=True))
+    assert error(small(name), policy, SPEEDS, shares) <= TOLERANCE
 
 
 @pytest.mark.parametrize("policy", POLICIES)

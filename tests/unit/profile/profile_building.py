@@ -5,6 +5,7 @@ import numpy as np
 from legion.cluster.device import DeviceInfo
 from legion.profile.probes import plan_probes
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, Profile
+from legion.profile.training import plan_training
 
 
 def layer_sample(key="k", extent=4, seconds=(1.0,), references=(0.01,), references_after=None):
@@ -42,10 +43,10 @@ def link_sample(direction="set", size_bytes=1000, seconds=(1e-3,)):
     return LinkSample(direction=direction, size_bytes=size_bytes, seconds=tuple(seconds))
 
 
-def random_profile(model, demand, devices, seed=0):
-    """Samples of every probe of the model: seconds grow with the extent, each device and layer in its own way."""
+def random_profile(model, demand, devices, seed=0, training=False):
+    """Samples of all probes (and of training layers): seconds grow with the extent, each device in its own way."""
     random = np.random.default_rng(seed)
-    probes = plan_probes(model, demand).probes
+    probes = plan_probes(model, demand).probes + (plan_training().probes if training else ())
     return Profile(devices={name: _random_device(random, name, probes) for name in devices})
 
 

@@ -12,7 +12,7 @@ from legion.wire.messages import TensorHeader
 
 BOX = Box(((0, 1),))
 ARRAY = np.zeros(1, np.float32)
-RUN = Run(segment=Segment(layers=(0,), inputs={}, outputs={}, boxes={}), group=0)
+RUN = Run(segment=Segment(layers=(0,), inputs={}, outputs={}, boxes={}), group=0, label="a")
 SEND = Send(tensor="out", box=BOX, destination="b")
 IN_FLIGHT = 2
 

@@ -16,7 +16,7 @@ from legion.runtime.tensors import FrameTensors
 
 SHAPE = (2, 6, 5)
 WHOLE = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
-RUN = Run(segment=Segment(layers=(0,), inputs={}, outputs={}, boxes={}), group=0)
+RUN = Run(segment=Segment(layers=(0,), inputs={}, outputs={}, boxes={}), group=0, label="a")
 EMPTY = LocalGraph(opset=18, operators=(), inputs=(), outputs=(), constants=())
 
 

@@ -61,7 +61,7 @@ def test_a_timeline_is_on_the_controllers_clock() -> None:
         node="pi",
         instructions=(
             Receive(tensor="x", box=BOX, source="controller"),
-            Run(segment=segment, group=1),
+            Run(segment=segment, group=1, label="a..b"),
             Send(tensor="y", box=BOX, destination="controller"),
         ),
     )
@@ -71,7 +71,7 @@ def test_a_timeline_is_on_the_controllers_clock() -> None:
     assert timeline.latency_s == 3.0
     assert [(e.kind, e.label, e.group, e.start_s, e.end_s) for e in timeline.events] == [
         ("receive", "x from controller", None, 0.0, 1.0),
-        ("run", "layers 2..5", 1, 1.5, 2.0),
+        ("run", "a..b", 1, 1.5, 2.0),
         ("send", "y to controller", None, 2.25, 2.5),
     ]
 

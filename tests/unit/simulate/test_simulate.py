@@ -81,7 +81,7 @@ def run(low, high, layer=0):
     segment = Segment(
         layers=(layer,), inputs={before: box(low, high)}, outputs={after: box(low, high)}, boxes={after: box(low, high)}
     )
-    return Run(segment=segment, group=layer)
+    return Run(segment=segment, group=layer, label=f"layer {layer}")
 
 
 def timeline(costs=None, **instructions):
@@ -158,7 +158,7 @@ def test_gather_compute_scatter_by_way_of_the_controller():
     assert spans(result, "b") == [(0, 10), (10, 16), (16, 22)]
     assert result.latency_s == 22
     runs = [event for event in result.events if event.kind == "run"]
-    assert [(event.label, event.group) for event in runs] == [("make_y", 0), ("make_y", 0)]
+    assert [(event.label, event.group) for event in runs] == [("layer 0", 0), ("layer 0", 0)]
 
 
 def test_sending_overlaps_with_the_next_run():

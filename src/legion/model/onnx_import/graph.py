@@ -88,8 +88,7 @@ def infer_types(graph: Graph) -> None:
         )
     except shape_inference.InferenceError as exc:
         raise InputError(f"the model's shapes do not fit together: {exc}; check the sizes and the export") from exc
-    # Inputs come last: one that is an output too keeps the shape that it has as an input.
-    for port in [*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input]:
+    for port in [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]:
         graph.types[port.name] = _tensor_type(port)
 
 
@@ -115,10 +114,12 @@ def _without_weights(graph: Graph) -> onnx.ModelProto:
         for name, values in graph.constants.items()
         if name not in small
     ]
+    # An output without a shape would hide the shape that it has as an input.
+    given = {*graph.constants, *(port.name for port in graph.inputs)}
     outputs = [
         helper.make_tensor_value_info(port.name, port.type.tensor_type.elem_type, None)
         for port in graph.outputs
-        if port.name not in graph.constants
+        if port.name not in given
     ]
     body = helper.make_graph(
         graph.nodes,

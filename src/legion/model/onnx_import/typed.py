@@ -31,7 +31,7 @@ class DeclaredPort:
     """What a file says of one input or output, before any rewriting."""
 
     dtype: str
-    dims: tuple[int | str, ...]
+    dims: tuple[int | str | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,9 @@ def model_of(graph: Graph, declared: DeclaredPorts) -> Model:
     """The typed model. Raises InputError for a tensor of unknown type and an attribute that is no plain value."""
     operators = _operators(graph)
     tensors = {name: graph.types[name] for name in _activations(operators, declared.inputs)}
+    empty = [name for name, kind in tensors.items() if 0 in kind.shape]
+    if empty:
+        raise InputError(f"tensor {empty[0]!r} has no elements; give the model sizes at which it computes something")
     model = Model(
         name=graph.name,
         opset=graph.opset,
@@ -72,7 +75,7 @@ def _declared(port: onnx.ValueInfoProto) -> DeclaredPort:
     return DeclaredPort(
         dtype=helper.tensor_dtype_to_np_dtype(tensor.elem_type).name,
         dims=tuple(
-            dimension.dim_value if dimension.HasField("dim_value") else dimension.dim_param
+            dimension.dim_value if dimension.HasField("dim_value") else dimension.dim_param or None
             for dimension in tensor.shape.dim
         ),
     )

@@ -1,0 +1,245 @@
+"""Is the lab believable? One board against six at once, a link against its rate, computing against traffic.
+
+Method: a lab of six boards of speed 0.2 on links of 100 Mbit/s, once slowed down by pacing and once by processor quota.
+Each board holds the whole of VGG-16 as one group, led by a controller of its own in the lab's controller namespace,
+so that six frames run at once. Each round takes every figure once, in this order:
+
+- `alone`: a frame on the first board, the others idle. A frame's figure is the time of its Run instructions by the
+  worker's clock, a set of frames' figure their median.
+- `six`: a frame on all boards at once.
+- `one_flow`: 4 MB by plain TCP from the controller to the first board, nothing else on the network.
+- `three_flows`: 4 MB to each of three boards at once, through the controller's one port; until the last is there.
+- `six_in_traffic`: as `six`, while three flows keep the controller's port busy.
+- `flow_beside_six`: as `one_flow`, while all six boards compute; it starts when their inputs have arrived.
+
+Expected: six take what one takes; both ways to slow down give the same; a flow takes its bytes, with 1514 of the
+link's for each 1448 of payload, over the rate, and three flows three times that; traffic and computing leave each
+other alone. `deviations` says by how much not, as a fraction, each to be within 5 %: the median over rounds of the ratio
+of two figures of the same round, because a server's speed drifts from minute to minute; pacing and quota, which
+cannot share a round, are compared by their medians. Beside them stand, as fractions of a frame's Run time, overruns, and the
+processor time of the workers' sending and receiving threads, which are not slowed down.
+
+`python -m bench.lab_truth`; needs root and an otherwise idle machine.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import sleep
+
+import msgspec
+
+from bench.lab_flow import Flows
+from bench.results_file import write_results
+from legion.cluster.cluster_file import read_cluster, read_controller
+from legion.cluster.device import Device
+from legion.geometry.constant_pool import ConstantPool
+from legion.geometry.demand import Demand
+from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.namespaces import device_namespace, inside
+from legion.lab.setting import Board, Link, Setting, SlowBy
+from legion.lab.state import LabState
+from legion.model import zoo
+from legion.model.model import Array, Model
+from legion.model.onnx_import import load_model
+from legion.plan.assign import assign
+from legion.plan.compile import compile_plan
+from legion.plan.lower import lower
+from legion.runtime.controller import Controller
+from legion.session.feeds import sample_feeds
+from legion.transport.base import split_address
+
+BOARDS = 6
+SPEED = 0.2
+RATE_BYTES_PER_S = 12.5e6
+PAYLOAD = 1448 / 1514
+"""Of what the shaper counts: 66 bytes of Ethernet, IP and TCP headers in each full packet."""
+
+FLOW_BYTES = 4_000_000
+ROUNDS = 11
+BOUND = 0.05
+_INPUTS_THERE_S = 0.6
+"""Six inputs of 602 kB have gone through the controller's port by then, and no frame has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a worker spent on a frame, in seconds."""
+
+    run_s: float
+    overrun_s: float
+    wire_cpu_s: float
+
+
+@dataclass(slots=True)
+class Samples:
+    """All rounds of all figures."""
+
+    alone: list[Frame] = field(default_factory=list[Frame])
+    six: list[list[Frame]] = field(default_factory=list[list[Frame]])
+    six_in_traffic: list[list[Frame]] = field(default_factory=list[list[Frame]])
+    one_flow_s: list[float] = field(default_factory=list[float])
+    three_flows_s: list[float] = field(default_factory=list[float])
+    flow_beside_six_s: list[float] = field(default_factory=list[float])
+
+
+class Subject:
+    """One board that holds the whole model, and its controller."""
+
+    def __init__(self, model: Model, device: Device, weight_cache: Path | None) -> None:
+        self._controller = Controller([device], name=f"of {device.name}", weight_cache=weight_cache)
+        self._controller.connect()
+        demand = Demand(model)
+        whole = [tuple(range(len(model.layers)))]
+        scheme = assign(model, demand, whole, {device.name: 1.0}, via_controller=True, policy="whole")
+        self._controller.install(compile_plan(model, lower(model, demand, scheme), ConstantPool(model)))
+        self._device = device.name
+        self._feeds: dict[str, Array] = sample_feeds(model)
+
+    def frame(self) -> Frame:
+        """Run one."""
+        self._controller.run(self._feeds)
+        events = [event for event in self._controller.timeline().events if event.kind == "run"]
+        report = self._controller.reports()[self._device]
+        run_s = sum(event.end_s - event.start_s for event in events)
+        return Frame(run_s, report.overrun_s, report.wire_cpu_s)
+
+    def close(self) -> None:
+        self._controller.close()
+
+
+def main() -> None:
+    """Measure by both ways to slow down, and write the results."""
+    with tempfile.TemporaryDirectory() as folder:
+        network = Path(folder) / "vgg16.onnx"
+        zoo.write("vgg16", network)
+        samples = {slow_by: _in_a_lab(slow_by, network, Path(folder)) for slow_by in ("pacing", "quota")}
+    deviations = _deviations(samples)
+    for name, deviation in deviations.items():
+        print(f"{name}: {deviation:+.1%}{'' if abs(deviation) <= BOUND else ', beyond the bound'}")
+    summary = {slow_by: _summary(each) for slow_by, each in samples.items()}
+    setting = {"boards": BOARDS, "speed": SPEED, "rate_bytes_per_s": RATE_BYTES_PER_S, "flow_bytes": FLOW_BYTES}
+    write_results(
+        "lab_truth",
+        __doc__ or "",
+        {"lab": setting, "bound": BOUND, "deviations": deviations, "medians": summary, "samples": samples},
+    )
+
+
+def _in_a_lab(slow_by: SlowBy, network: Path, folder: Path) -> Samples:
+    link = Link(bandwidth_bytes_per_s=RATE_BYTES_PER_S)
+    boards = tuple(Board(name=f"board-{index}", speed=SPEED, memory_bytes=None, link=link) for index in range(BOARDS))
+    results = folder / f"{slow_by}.json"
+    with open_lab(Setting(boards=boards, controller=link, slow_by=slow_by, network="namespaces")) as lab:
+        with _sinks(lab.state):
+            words = [sys.executable, "-m", "bench.lab_truth", PLACEHOLDER, str(network), str(results)]
+            code = lab.run(words)
+        assert code == 0, f"the measurement by {slow_by} failed"
+    return msgspec.json.decode(results.read_bytes(), type=Samples)
+
+
+@contextmanager
+def _sinks(state: LabState) -> Iterator[None]:
+    """A sink for plain flows in every board's namespace."""
+    command = [sys.executable, "-m", "bench.lab_flow"]
+    namespaces = [device_namespace(state.prefix, index) for index in range(BOARDS)]
+    sinks = [subprocess.Popen([*inside(namespace), *command]) for namespace in namespaces]
+    try:
+        yield
+    finally:
+        for sink in sinks:
+            sink.terminate()
+            sink.wait()
+
+
+def measure(cluster: str, network: str, results: str) -> None:
+    """What runs inside the lab, as its controllers."""
+    devices = read_cluster(cluster)
+    model = load_model(network)
+    hosts = [split_address(device.address)[0] for device in devices]
+    samples = Samples()
+    with ExitStack() as stack:
+        subjects: list[Subject] = []
+        for device in devices:
+            subjects.append(Subject(model, device, read_controller(cluster).weight_cache))
+            stack.callback(subjects[-1].close)
+        pool = stack.enter_context(ThreadPoolExecutor(len(subjects)))
+        one, three = (stack.enter_context(Flows(hosts[:count])) for count in (1, 3))
+
+        def six() -> list[Frame]:
+            return list(pool.map(Subject.frame, subjects))
+
+        six()
+        for number in range(ROUNDS):
+            _round(samples, subjects[0], six, one, three)
+            print(f"round {number + 1} of {ROUNDS}", flush=True)
+    Path(results).write_bytes(msgspec.json.encode(samples))
+
+
+def _round(samples: Samples, first: Subject, six: Callable[[], list[Frame]], one: Flows, three: Flows) -> None:
+    samples.alone.append(first.frame())
+    samples.six.append(six())
+    samples.one_flow_s.append(one.send(FLOW_BYTES))
+    samples.three_flows_s.append(three.send(FLOW_BYTES))
+    with three.busy(FLOW_BYTES):
+        samples.six_in_traffic.append(six())
+    with ThreadPoolExecutor(1) as beside:
+        frames = beside.submit(six)
+        sleep(_INPUTS_THERE_S)
+        samples.flow_beside_six_s.append(one.send(FLOW_BYTES))
+        frames.result()
+
+
+def _deviations(samples: Mapping[SlowBy, Samples]) -> dict[str, float]:
+    """How far each figure is from what it should be, as a fraction."""
+    found: dict[str, float] = {}
+    flow_s = FLOW_BYTES / (RATE_BYTES_PER_S * PAYLOAD)
+    for slow_by, each in samples.items():
+        alone_s = [frame.run_s for frame in each.alone]
+        six_s, in_traffic_s = _each_round(each.six), _each_round(each.six_in_traffic)
+        found[f"{slow_by}: six boards against one"] = _ratio(six_s, alone_s) - 1
+        found[f"{slow_by}: six boards in traffic against none"] = _ratio(in_traffic_s, six_s) - 1
+        found[f"{slow_by}: one flow against the rate"] = median(each.one_flow_s) / flow_s - 1
+        found[f"{slow_by}: three flows against the rate"] = median(each.three_flows_s) / (3 * flow_s) - 1
+        found[f"{slow_by}: a flow beside six boards against none"] = _ratio(each.flow_beside_six_s, each.one_flow_s) - 1
+    pacing, quota = _summary(samples["pacing"]), _summary(samples["quota"])
+    found["quota against pacing, one board"] = quota["alone_s"] / pacing["alone_s"] - 1
+    found["quota against pacing, six boards"] = quota["six_s"] / pacing["six_s"] - 1
+    return found
+
+
+def _summary(samples: Samples) -> dict[str, float]:
+    six = [frame for frames in samples.six for frame in frames]
+    return {
+        "alone_s": median(frame.run_s for frame in samples.alone),
+        "six_s": median(_each_round(samples.six)),
+        "six_in_traffic_s": median(_each_round(samples.six_in_traffic)),
+        "one_flow_s": median(samples.one_flow_s),
+        "three_flows_s": median(samples.three_flows_s),
+        "flow_beside_six_s": median(samples.flow_beside_six_s),
+        "overrun_median": median(frame.overrun_s / frame.run_s for frame in six),
+        "overrun_worst": max(frame.overrun_s / frame.run_s for frame in six),
+        "wire_median": median(frame.wire_cpu_s / frame.run_s for frame in six),
+    }
+
+
+def _each_round(rounds: Sequence[Sequence[Frame]]) -> list[float]:
+    return [median(frame.run_s for frame in frames) for frames in rounds]
+
+
+def _ratio(figures: Sequence[float], others: Sequence[float]) -> float:
+    """The median over rounds."""
+    return median(figure / other for figure, other in zip(figures, others, strict=True))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        measure(*sys.argv[1:])
+    else:
+        main()

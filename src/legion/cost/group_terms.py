@@ -1,0 +1,87 @@
+"""What a group takes a device to be fed, to run, and to hand over, by the boxes that it really computes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legion.cost.link_cost import Link
+from legion.cost.model import CostModel
+from legion.cost.placement import backwards, last_readers
+from legion.geometry.box import Box
+from legion.geometry.demand import Demand
+from legion.model.model import Model
+
+Vector = NDArray[np.float64]
+"""Over devices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GroupTerms:
+    """Seconds by device. Bytes fill a port; latency, which messages of one device do not wait for, does not."""
+
+    set_filling_s: Vector
+    set_latency_s: Vector
+    run_s: Vector
+    get_filling_s: Vector
+    get_latency_s: Vector
+
+    @property
+    def transfer_s(self) -> Vector:
+        """Scatter and gather, of a device that has the ports to itself."""
+        return self.set_filling_s + self.set_latency_s + self.get_filling_s + self.get_latency_s
+
+
+def joined(terms: Sequence[GroupTerms]) -> GroupTerms:
+    """The terms of all devices, one after another."""
+    return GroupTerms(
+        **{each.name: np.concatenate([getattr(part, each.name) for part in terms]) for each in fields(GroupTerms)}
+    )
+
+
+def group_terms(  # noqa: PLR0913, PLR0917 - a device's part of a group is made of just these
+    model: Model,
+    demand: Demand,
+    cost: CostModel,
+    devices: Sequence[str],
+    owned: Sequence[Mapping[str, Box]],
+    last: int,
+) -> Iterator[tuple[int, GroupTerms]]:
+    """For every first layer, from `last` on to 0: the terms of the group first..last, which yields `owned` boxes.
+
+    `owned` are the boxes of each layer's outputs, the same for all `devices`.
+    """
+    last_reader = last_readers(model)
+    inward = [cost.ports[device].inward for device in devices]
+    outward = [cost.ports[device].outward for device in devices]
+    run_s = np.zeros(len(devices))
+    leaving_bytes = 0
+    for index, boxes, demanded in backwards(model, demand, owned, last):
+        if boxes:
+            box = next(iter(boxes.values()))
+            run_s = run_s + [cost.layer_s(device, index, box) for device in devices]
+        leaving_bytes += _bytes(model, {name: box for name, box in owned[index].items() if last_reader[name] > last})
+        set_filling_s, set_latency_s = _messages_s(inward, _bytes(model, demanded))
+        get_filling_s, get_latency_s = _messages_s(outward, leaving_bytes)
+        yield (
+            index,
+            GroupTerms(
+                set_filling_s=set_filling_s,
+                set_latency_s=set_latency_s,
+                run_s=run_s,
+                get_filling_s=get_filling_s,
+                get_latency_s=get_latency_s,
+            ),
+        )
+
+
+def _messages_s(links: Sequence[Link], size_bytes: int) -> tuple[Vector, Vector]:
+    if not size_bytes:
+        return np.zeros(len(links)), np.zeros(len(links))
+    filling_s = np.array([link.seconds_per_byte * size_bytes for link in links])
+    return filling_s, np.array([link.latency_s for link in links])
+
+
+def _bytes(model: Model, boxes: Mapping[str, Box]) -> int:
+    return sum(box.volume * np.dtype(model.tensors[tensor].dtype).itemsize for tensor, box in boxes.items())

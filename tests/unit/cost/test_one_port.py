@@ -1,0 +1,103 @@
+"""T with ports that carry one message at a time: against the simulator, which knows ports, and against bounds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cost_building import chain_model, residual_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from legion.cost.fit import cost_model
+from legion.cost.group_terms import GroupTerms
+from legion.cost.groups import connected_groups
+from legion.cost.matrices import build_matrices
+from legion.cost.one_port import one_port_s
+from legion.geometry.demand import Demand
+from legion.model.part import part_of
+from legion.plan.assign import assign
+from legion.plan.lower import lower
+from legion.plan.scheme import CONTROLLER
+from legion.profile.samples import Profile
+from legion.simulate.simulate import simulate
+from unit.profile.profile_building import random_profile
+
+MODELS = {"chain": chain_model(), "residual": residual_model()}
+SECONDS = st.floats(0.01, 1.0)
+DEVICES = st.lists(st.tuples(SECONDS, SECONDS, SECONDS), min_size=1, max_size=5)
+
+
+def wires_and_runs_alone(cost):
+    """The same cost model on machines that copy and hand over for nothing."""
+    nodes = (*cost.devices, CONTROLLER)
+    return replace(
+        cost,
+        saved_s_per_byte=dict.fromkeys(cost.devices, 0.0),
+        copy_bytes_per_s=dict.fromkeys(nodes, float("inf")),
+        handling_s=dict.fromkeys(nodes, 0.0),
+    )
+
+
+def one_latency(profile):
+    """The same devices on links of one latency: the order of the last messages does not matter then."""
+    ports = {"set": 1.5e-4, "get": 2.5e-4}
+
+    def even(link):
+        return replace(link, seconds=(ports[link.direction] + link.size_bytes * 1e-8 * (1 + len(link.direction)),))
+
+    return Profile(
+        devices={
+            name: replace(device, links=tuple(map(even, device.links))) for name, device in profile.devices.items()
+        }
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sampled_from(sorted(MODELS)), st.lists(st.floats(0.05, 1), min_size=1, max_size=4), st.integers(0, 9))
+def test_every_group_is_as_simulated(name, fractions, seed):
+    model = MODELS[name]
+    demand = Demand(model)
+    shares = {f"d{index}": fraction / sum(fractions) for index, fraction in enumerate(fractions)}
+    profile = one_latency(random_profile(model, demand, tuple(shares), seed))
+    cost = wires_and_runs_alone(cost_model(model, demand, profile, tuple(shares)))
+    costs = build_matrices(model, demand, cost, shares, ports="one at a time").T
+    for first, last in np.argwhere(costs >= 0).tolist():
+        part, layers = part_of(model, first, last + 1), slice(first, last + 1)
+        scheme = assign(part, Demand(part), [range(len(part.layers))], shares, via_controller=True, policy="")
+        curves = {device: of_layers[layers] for device, of_layers in cost.curves.items()}
+        part_cost = replace(cost, layers=cost.layers[layers], curves=curves)
+        simulated = simulate(lower(part, Demand(part), scheme), part, part_cost).latency_s
+        assert costs[first, last] == pytest.approx(simulated), (first, last)
+    assert ((costs >= 0) == connected_groups(model)).all()
+
+
+def terms_of(devices, latency_s=0.0):
+    """From (set, run, get) of each device."""
+    set_s, run_s, get_s = map(np.array, zip(*devices, strict=True))
+    latency = np.full(len(devices), latency_s)
+    return GroupTerms(
+        set_filling_s=set_s,
+        set_latency_s=np.where(set_s > 0, latency, 0.0),
+        run_s=run_s,
+        get_filling_s=get_s,
+        get_latency_s=np.where(get_s > 0, latency, 0.0),
+    )
+
+
+@given(DEVICES, st.floats(0, 0.01))
+def test_between_all_at_once_and_one_after_the_other(devices, latency_s):
+    seconds = one_port_s(terms_of(devices, latency_s))
+    assert max(map(sum, devices)) + 2 * latency_s <= seconds * (1 + 1e-9)
+    assert seconds <= (sum(map(sum, devices)) + 2 * latency_s) * (1 + 1e-9)
+
+
+def test_by_hand():
+    """Fed till 1 and 3, inputs are there at 1.5 and 3.5; ready at 6.5 and 4.5, the latter hands over first, till 7.5"""
+    assert one_port_s(terms_of([(1.0, 5.0, 1.0), (2.0, 1.0, 3.0)], latency_s=0.5)) == 4.5 + 3.0 + 1.0 + 0.5
+
+
+def test_who_has_nothing_to_do_does_not_matter():
+    busy = [(1.0, 1.0, 1.0), (1.0, 2.0, 1.0)]
+    idle = (0.0, 0.0, 0.0)
+    assert one_port_s(terms_of([busy[0], idle, busy[1]], 0.5)) == one_port_s(terms_of(busy, 0.5))
+    assert one_port_s(terms_of([*busy, idle], 0.5)) == one_port_s(terms_of(busy, 0.5))

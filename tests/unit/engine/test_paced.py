@@ -1,0 +1,103 @@
+"""Pacing by clocks that the test moves: how long work takes in all, and what counts as overrun."""
+
+import time
+
+import pytest
+from engine_building import loader, local_graph, normal, operator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from legion.engine.onnx_runtime import OnnxRuntimeEngine
+from legion.engine.paced import PacedEngine, Pacer
+from legion.engine.reference import ReferenceEngine
+from legion.errors import InputError
+
+SLEEP_MORE_S = 1e-4
+
+
+class Machine:
+    """A clock, a thread's processor clock, and sleeps that last a little longer than told."""
+
+    def __init__(self, sleep_more_s: float = SLEEP_MORE_S) -> None:
+        self.now_s = 100.0
+        self.processor_s = 5.0
+        self.sleep_more_s = sleep_more_s
+
+    def pacer(self, speed: float) -> Pacer:
+        return Pacer(speed, clock=lambda: self.now_s, processor_clock=lambda: self.processor_s, sleep=self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now_s += seconds + self.sleep_more_s
+
+    def work(self, processor_s: float, elapsed_s: float | None = None) -> None:
+        self.processor_s += processor_s
+        self.now_s += processor_s if elapsed_s is None else elapsed_s
+
+
+@given(st.floats(0.05, 0.99), st.lists(st.floats(0, 0.01), min_size=1, max_size=50))
+def test_undisturbed_work_takes_its_processor_time_over_the_speed(speed: float, works_s: list[float]) -> None:
+    machine = Machine()
+    pacer = machine.pacer(speed)
+    for processor_s in works_s:
+        with pacer.paced():
+            machine.work(processor_s)
+    assert machine.now_s - 100.0 == pytest.approx(sum(works_s) / speed, abs=SLEEP_MORE_S + 1e-9)
+    assert pacer.overrun_s == pytest.approx(0, abs=1e-9)
+
+
+def test_being_kept_from_the_processor_is_an_overrun_and_is_not_made_up_for() -> None:
+    machine = Machine(sleep_more_s=0.0)
+    pacer = machine.pacer(0.5)
+    with pacer.paced():
+        machine.work(1.0, elapsed_s=3.0)
+    assert pacer.overrun_s == pytest.approx(1.0)
+    with pacer.paced():
+        machine.work(1.0)
+    assert machine.now_s == pytest.approx(100.0 + 3.0 + 2.0)
+
+
+def test_a_sleep_that_others_prolonged_is_an_overrun_but_for_what_every_sleep_lasts_longer() -> None:
+    machine = Machine(sleep_more_s=0.05)
+    pacer = machine.pacer(0.5)
+    with pacer.paced():
+        machine.work(1.0)
+    assert 0.0495 < pacer.overrun_s < 0.05
+
+
+def test_full_speed_changes_nothing() -> None:
+    machine = Machine()
+    pacer = machine.pacer(1.0)
+    with pacer.paced():
+        machine.work(1.0, elapsed_s=4.0)
+    assert (machine.now_s, pacer.overrun_s) == (104.0, 0.0)
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, 1.01, float("nan")])
+def test_impossible_speeds(speed: float) -> None:
+    with pytest.raises(InputError, match="speed"):
+        Pacer(speed)
+
+
+def test_a_paced_engine_gives_the_same_answers_later() -> None:
+    engine = PacedEngine(OnnxRuntimeEngine(), Pacer(0.1))
+    x = normal((1, 8, 64, 64))
+    graph = local_graph([operator("Relu", ["x"], "y")], {"x": x})
+    executable = engine.prepare(graph, loader())
+    start_s, start_cpu_s = time.perf_counter(), time.thread_time()
+    for _ in range(20):
+        (answer,) = executable.run([x])
+    spent_s, elapsed_s = time.thread_time() - start_cpu_s, time.perf_counter() - start_s
+    assert (answer == ReferenceEngine().prepare(graph, loader()).run([x])[0]).all()
+    assert elapsed_s > 2 * spent_s
+    assert (engine.name, engine.threads) == ("onnxruntime", 1)
+    assert engine.resident_bytes == 0
+    engine.retain([])
+
+
+def test_several_threads_cannot_be_paced() -> None:
+    class Wide(ReferenceEngine):
+        threads = 2
+
+    with pytest.raises(InputError, match="2 threads"):
+        PacedEngine(Wide(), Pacer(0.5))

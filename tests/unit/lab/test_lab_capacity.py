@@ -1,0 +1,36 @@
+import pytest
+
+from legion.errors import InfeasibleError
+from legion.lab.capacity import check_capacity
+from legion.lab.setting import Board, Link, Setting
+
+LINK = Link(bandwidth_bytes_per_s=1e7)
+MEMORY = 8_000_000_000
+
+
+def setting(*speeds: float, memory_bytes: int | None = None) -> Setting:
+    boards = tuple(
+        Board(name=f"b{index}", speed=speed, memory_bytes=memory_bytes, link=LINK) for index, speed in enumerate(speeds)
+    )
+    return Setting(boards=boards, controller=LINK, slow_by="pacing", network="namespaces")
+
+
+def test_what_fits_passes() -> None:
+    check_capacity(setting(*[0.25] * 6), cores=2, memory_bytes=MEMORY)
+    check_capacity(setting(1.0, 0.5, memory_bytes=3_500_000_000), cores=2, memory_bytes=MEMORY)
+
+
+@pytest.mark.parametrize(
+    ("subject", "complaint"),
+    [
+        (setting(0.9, 0.7), r"add up to 1\.60 cores, and this machine has 2.*1\.50 in all"),
+        (setting(1.2), r"b0 would be 1\.20 times as fast"),
+        (
+            setting(0.1, 0.1, memory_bytes=4_000_000_000),
+            r"add up to 8000 MB, and this machine has 8000 MB.*1000 are kept",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_numbers(subject: Setting, complaint: str) -> None:
+    with pytest.raises(InfeasibleError, match=complaint):
+        check_capacity(subject, cores=2, memory_bytes=MEMORY)
