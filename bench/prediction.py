@@ -9,8 +9,8 @@ the frames. The error is predicted over measured, minus one; none is corrected f
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from statistics import median
 from time import perf_counter
 
@@ -63,31 +63,39 @@ def main() -> None:
     runs: list[RunPrediction] = []
     for name in zoo.NAMES:
         content = zoo.build(name).SerializeToString()
-        for workers, policy in product(sorted({1, os.cpu_count() or 1}), POLICIES):
-            run = _run(name, content, workers, policy, kernel)
-            runs.append(run)
-            console.print(
-                f"{name:12} {workers} workers {policy:7} predicted {run.predicted_s * 1e3:8.2f} ms, "
-                f"measured {median(run.measured_s) * 1e3:8.2f} ms, error {run.error:+.1%}, drift {run.drift:.2f}"
-            )
+        for workers in sorted({1, os.cpu_count() or 1}):
+            for run in _runs(name, content, workers, kernel):
+                runs.append(run)
+                console.print(
+                    f"{name:12} {workers} workers {run.policy:7} predicted {run.predicted_s * 1e3:8.2f} ms, "
+                    f"measured {median(run.measured_s) * 1e3:8.2f} ms, error {run.error:+.1%}, drift {run.drift:.2f}"
+                )
     results = [{"error": run.error, "run": run} for run in runs]
     write_results("prediction", __doc__ or "", results)
 
 
-def _run(name: str, content: bytes, workers: int, policy: str, kernel: ReferenceKernel) -> RunPrediction:
+def _runs(name: str, content: bytes, workers: int, kernel: ReferenceKernel) -> Iterator[RunPrediction]:
+    """All policies on one profile."""
     model = load_model(content)
-    feeds = sample_feeds(model)
     with local_cluster(workers) as cluster:
         before_s = _kernel_s(kernel)
         profile = profile_devices(model, cluster)
         profiled_s = (before_s + _kernel_s(kernel)) / 2
-        session = InferenceSession(model, cluster=cluster, policy=policy, profile=profile, trials=False)
-        before_s = _kernel_s(kernel)
-        timelines: list[Timeline] = []
-        for _ in range(WARMUPS + FRAMES):
-            session.run(None, feeds)
-            timelines.append(session.measured)
-        running_s = (before_s + _kernel_s(kernel)) / 2
+        for policy in POLICIES:
+            session = InferenceSession(model, cluster=cluster, policy=policy, profile=profile, trials=False)
+            yield _run(name, session, workers, profiled_s, kernel)
+
+
+def _run(
+    name: str, session: InferenceSession, workers: int, profiled_s: float, kernel: ReferenceKernel
+) -> RunPrediction:
+    feeds = sample_feeds(session.model)
+    timelines: list[Timeline] = []
+    before_s = _kernel_s(kernel)
+    for _ in range(WARMUPS + FRAMES):
+        session.run(None, feeds)
+        timelines.append(session.measured)
+    running_s = (before_s + _kernel_s(kernel)) / 2
     del timelines[:WARMUPS]
     groups = session.scheme.groups
     measured = [group_times_s(timeline, len(groups)) for timeline in timelines]
@@ -95,13 +103,13 @@ def _run(name: str, content: bytes, workers: int, policy: str, kernel: Reference
     return RunPrediction(
         network=name,
         workers=workers,
-        policy=policy,
+        policy=session.scheme.policy,
         predicted_s=session.predicted.latency_s,
         measured_s=tuple(timeline.latency_s for timeline in timelines),
         drift=running_s / profiled_s,
         groups=tuple(
             GroupPrediction(
-                layers=layer_range(model, group.layers),
+                layers=layer_range(session.model, group.layers),
                 predicted_s=predicted[index],
                 measured_s=median(times[index] for times in measured),
             )
