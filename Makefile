@@ -1,4 +1,4 @@
-# The front door: everything below works in a fresh clone with python3 (3.11 or later), make and a C compiler.
+# The front door: everything below works in a fresh clone with python3 (3.11 or later) and make.
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
@@ -17,7 +17,7 @@ check: $(INSTALLED)  ## formatting, lint, import contracts, types
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/pyright
 
-bench: $(INSTALLED)  ## every benchmark, and the README's tables from their results (about 30 minutes)
+bench: $(INSTALLED)  ## every benchmark, and the README's tables from their results (about 10 minutes)
 	$(PYTHON) -m bench.overhead
 	$(PYTHON) -m bench.prediction
 	$(PYTHON) -m bench.planning
