@@ -14,10 +14,10 @@ so that six frames run at once. Each round takes every figure once, in this orde
 
 Expected: six take what one takes; both ways to slow down give the same; a flow takes its bytes, with 1514 of the
 link's for each 1448 of payload, over the rate, and three flows three times that; traffic and computing leave each
-other alone. `deviations` says by how much not, as a fraction, each to be within 5 %: the median over rounds of the ratio
-of two figures of the same round, because a server's speed drifts from minute to minute; pacing and quota, which
-cannot share a round, are compared by their medians. Beside them stand, as fractions of a frame's Run time, overruns, and the
-processor time of the workers' sending and receiving threads, which are not slowed down.
+other alone. `deviations` says by how much not, as a fraction, each to be within 5 %: the median over rounds of the
+ratio of two figures of the same round, because a server's speed drifts from minute to minute; pacing and quota,
+which cannot share a round, are compared by their medians. Beside them stand, as fractions of a frame's Run time,
+overruns, and the processor time of the workers' sending and receiving threads, which are not slowed down.
 
 `python -m bench.lab_truth`; needs root and an otherwise idle machine.
 """

@@ -45,6 +45,11 @@ class User:
             start_new_session=True,
         )
 
+    def close(self) -> None:
+        """Take down what a failed test has left up."""
+        if self.directories():
+            self.legion("lab", "down")
+
     def words(self, *words: object) -> list[str]:
         return [sys.executable, "-m", "legion", *map(str, words)]
 

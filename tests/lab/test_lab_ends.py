@@ -4,7 +4,8 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ HOLD = ["sh", "-c", "echo here; sleep 100; echo never"]
 
 
 @pytest.fixture
-def user(tmp_path: Path) -> User:
-    return User(tmp_path)
+def user(tmp_path: Path) -> Iterator[User]:
+    with closing(User(tmp_path)) as made:
+        yield made
 
 
 def kill_command(_running: "subprocess.Popen[bytes]", state: dict) -> None:

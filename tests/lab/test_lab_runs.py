@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,13 +19,14 @@ BOARDS = ("speed = 0.5, memory_mb = 1000", "speed = 0.3, memory_mb = 1000", "spe
 
 
 @pytest.fixture
-def user(tmp_path: Path) -> User:
+def user(tmp_path: Path) -> Iterator[User]:
     """Someone with a small VGG-16, and a profile of it that was not measured."""
     subject = small("vgg16")
     (tmp_path / "vgg16.onnx").write_bytes(subject.content)
     speeds = {"board-0": 0.5, "board-1": 0.3, "board-2": 0.4}
     write_profile(counted_profile(subject.model, speeds), tmp_path / "profile.json")
-    return User(tmp_path)
+    with closing(User(tmp_path)) as made:
+        yield made
 
 
 def run_words(user: User) -> list[str]:

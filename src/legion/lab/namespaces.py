@@ -20,10 +20,13 @@ MAX_DEVICES = 250
 
 _NAMESPACES = Path("/run/netns")
 _CABLE = "eth0"
-_BURST_BYTES = 4096
-_BURST_S = 0.2e-3
-"""What passes at once: so little that a message of 16 kB takes its time on the wire like a large one, and on fast
-links as much as makes up for the kernel's late timers."""
+_BURST_S = 1e-3
+_LEAST_BURST_BYTES = 1600
+_LARGEST_BURST_BYTES = 1 << 16
+"""What passes at once, and the largest packet that the stack hands over, between one Ethernet frame and what the
+kernel can make. Less would be truer to small messages, but the kernel's work for each packet is charged to whatever
+computes at that moment: at 100 Mbit/s, saturated, it slows a worker down by 20 to 30 % with bursts of 0.3 ms, by less
+than 5 % with 1 ms."""
 
 _QUEUE_BYTES = 4 << 20
 """Enough to lose nothing when several nodes send to one: a switch with flow control."""
@@ -95,7 +98,7 @@ def _connect(switch: str, port: str, namespace: str, address: str, link: Link) -
     run_tool(["ip", "-n", switch, "link", "add", port, *cable])
     run_tool(["ip", "-n", switch, "link", "set", port, "master", "bridge", "up"])
     run_tool(["ip", "-n", namespace, "address", "add", f"{address}/24", "dev", _CABLE])
-    run_tool(["ip", "-n", namespace, "link", "set", _CABLE, "up"])
+    run_tool(["ip", "-n", namespace, "link", "set", _CABLE, "gso_max_size", str(_burst_bytes(link)), "up"])
     _shape(namespace, _CABLE, link)
     _shape(switch, port, link)
 
@@ -117,9 +120,12 @@ def _shape(namespace: str, interface: str, link: Link) -> None:
         except InternalError as exc:
             raise InputError(f"a delay needs the kernel's netem, which is not to be had here ({exc})") from exc
         place = ["parent", "1:1"]
-    rate = f"{link.bandwidth_bytes_per_s * 8:.0f}bit"
-    burst = max(_BURST_BYTES, round(link.bandwidth_bytes_per_s * _BURST_S))
-    run_tool([*add, *place, "tbf", "rate", rate, "burst", str(burst), "limit", str(_QUEUE_BYTES)])
+    rate, burst = f"{link.bandwidth_bytes_per_s * 8:.0f}bit", str(_burst_bytes(link))
+    run_tool([*add, *place, "tbf", "rate", rate, "burst", burst, "limit", str(_QUEUE_BYTES)])
+
+
+def _burst_bytes(link: Link) -> int:
+    return min(max(_LEAST_BURST_BYTES, round(link.bandwidth_bytes_per_s * _BURST_S)), _LARGEST_BURST_BYTES)
 
 
 def _end_processes(namespace: str) -> None:
