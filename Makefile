@@ -3,13 +3,16 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check bench exactness golden clean
+.PHONY: demo test lab-test check bench exactness golden clean
 
 demo: $(INSTALLED)  ## plan VGG-16 and run it on local workers; writes demo/legion-demo.png
 	$(VENV)/bin/legion demo --output demo
 
 test: check  ## everything that CI runs
-	$(PYTHON) -m pytest -n auto
+	$(PYTHON) -m pytest -n auto --ignore tests/lab
+
+lab-test: $(INSTALLED)  ## emulated clusters; needs root
+	$(PYTHON) -m pytest tests/lab
 
 check: $(INSTALLED)  ## formatting, lint, import contracts, types
 	$(VENV)/bin/ruff format --check src tests bench

@@ -137,7 +137,6 @@ def shaping(namespace: str, interface: str) -> str:
     ("devices", "command", "code", "complaint"),
     [
         (["speed = 0.9"] * 50, ["true"], 3, "add up to 45.00 cores"),
-        ([BOARD], ["no-such-command"], 1, ""),
         ([BOARD], ["false"], 1, ""),
         ([BOARD, "speed = 0.1, colour = 1"], ["true"], 2, "unknown field `colour`"),
         ([BOARD, "speed = 0.1, delay_ms = 5"], ["true"], None, "netem"),

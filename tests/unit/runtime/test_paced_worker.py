@@ -1,0 +1,58 @@
+"""A worker that emulates a slower one: all that its computing thread does for a frame is paced, and it tells overruns."""
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from legion.cluster.device import Device
+from legion.engine.onnx_runtime import OnnxRuntimeEngine
+from legion.engine.paced import PacedEngine, Pacer
+from legion.plan.program import Run, Send
+from legion.runtime.controller import Controller
+from legion.runtime.serve import describe_device
+from legion.runtime.weights import WeightStore
+from legion.runtime.worker import Worker
+from legion.transport.memory import MemoryNetwork
+from support.networks import small
+from support.plans import split_plan
+
+
+class CountingPacer(Pacer):
+    """Counts what is paced, and says that each time took a second too long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    @contextmanager
+    def paced(self) -> Generator[None]:
+        yield
+        self.count += 1
+        self.overrun_s += 1.0
+
+
+def test_assembling_running_and_encoding_are_paced(tmp_path: Path) -> None:
+    network, pacer = MemoryNetwork(), CountingPacer()
+    engine = PacedEngine(OnnxRuntimeEngine(), pacer)
+    info = describe_device("slow", engine, memory_bytes=123)
+    worker = Worker(network, "memory:0", info, engine, WeightStore(tmp_path), pacer)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        with Controller([Device(name="slow", address=worker.address)], network) as controller:
+            assert controller.connect()["slow"].memory_bytes == 123
+            subject = small("resnet18")
+            plan = split_plan(subject.model, {"slow": 1.0}, via_controller=True)
+            instructions = plan.nodes["slow"].program.instructions
+            runs, sends = (sum(isinstance(each, kind) for each in instructions) for kind in (Run, Send))
+            controller.install(plan)
+            for frame in (1, 2):
+                assert subject.error(controller.run(subject.feeds)) <= 1e-5
+                reports = controller.reports()
+                assert pacer.count == frame * (2 * runs + sends)
+                assert reports["slow"].overrun_s == 2 * runs + sends
+                assert reports["controller"].overrun_s == 0
+    finally:
+        worker.stop()
+        thread.join()
