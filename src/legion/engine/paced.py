@@ -51,7 +51,7 @@ class Pacer:
         yield
         early_s = start_s + (self._processor_clock() - start_cpu_s) / self.speed - self._clock()
         if early_s < 0:
-            pass
+            self.overrun_s -= early_s
         elif early_s <= self._owed_s:
             self._owed_s -= early_s
         else:
