@@ -1,4 +1,4 @@
-"""A worker that emulates a slower one: all that its computing thread does for a frame is paced, and it tells overruns."""
+"""A worker that emulates a slower one paces all that it computes for a frame, and tells of overruns."""
 
 import threading
 from collections.abc import Generator
