@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from legion.cost.group_terms import group_terms
 from legion.cost.model import CostModel
 from legion.geometry.demand import Demand
+from legion.geometry.splitting import splits_features
 from legion.model.model import Model
 from legion.profile.extents import tile, whole_extent
 
@@ -61,7 +62,7 @@ def group_times(model: Model, demand: Demand, cost: CostModel, groups: Sequence[
         transfer=_affine(fractions, (small[0], large[0])),
         run=_affine(fractions, (small[1], large[1])),
         alone_s=alone[0] + alone[1],
-        divisible=np.array([wholes[last] > 1 for last in lasts]),
+        divisible=np.array([wholes[last] > 1 and not splits_features(model, last) for last in lasts]),
     )
 
 

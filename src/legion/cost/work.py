@@ -37,7 +37,11 @@ def layer_work(model: Model, demand: Demand, layer: int, boxes: Mapping[str, Box
     made = sum(box.volume for box in boxes.values())
     per_element = _multiplications_per_element(model, anchor, kind, weights)
     multiplications = (read if _scatters(anchor, kind) else made) * per_element
-    return Work(kind=kind, terms=np.array([1.0, read, made, prod(weights) if weights else 0.0, multiplications]))
+    used = prod(weights) if weights else 0.0
+    if kind == "dense":
+        features = boxes[model.layers[layer].outputs[0]].shape[-1]
+        used *= features / model.tensors[model.layers[layer].outputs[0]].shape[-1]
+    return Work(kind=kind, terms=np.array([1.0, read, made, used, multiplications]))
 
 
 def _kind(anchor: Operator, weights: tuple[int, ...]) -> Kind:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from legion.geometry.box import Box
 from legion.geometry.demand import Demand
 from legion.geometry.shares import split_extent
-from legion.geometry.splitting import split_axis
+from legion.geometry.splitting import split_axis, splits_features
 from legion.model.model import Model
 from legion.plan.scheme import CONTROLLER, Group, Scheme
 
@@ -21,44 +21,54 @@ def assign(  # noqa: PLR0913 - a scheme is made of just these
     *,
     via_controller: bool,
     policy: str,
+    features: bool = False,
 ) -> Scheme:
     """Give each device its share of every tensor that leaves a group; demand says the rest.
 
-    `flc` partitions the layers into groups of ascending indices; `shares` are those of all groups, or one entry for
-    each. Tensors change hands by way of the controller, or directly from owner to reader. A layer that cannot be split
-    goes whole to the device with the largest share.
+    `flc` partitions the layers into groups of ascending indices; `shares` are those of all layers, or one entry for
+    each. Tensors change hands by way of the controller, or directly from owner to reader. A layer that cannot be split,
+    or only along its features where these are not to be split, goes whole to the device with the largest share.
     """
-    by_group = [shares] * len(flc) if isinstance(shares, Mapping) else shares
+    by_layer = [shares] * len(model.layers) if isinstance(shares, Mapping) else shares
+    devices = tuple(dict.fromkeys(device for layer_shares in by_layer for device in layer_shares))
     exported = exported_tensors(model, flc)
     owners: dict[str, Mapping[str, tuple[Box, ...]]] = {}
     groups: list[Group] = []
-    for layers, tensors, group_shares in zip(flc, exported, by_group, strict=True):
+    for layers, tensors in zip(flc, exported, strict=True):
         wanted: dict[str, dict[str, Box]] = {}
         for layer in layers:
             for tensor in model.layers[layer].outputs:
                 if tensor not in tensors:
                     continue
-                boxes = share_boxes(model, demand, layer, tensor, group_shares)
+                boxes = share_boxes(model, demand, layer, tensor, by_layer[layer], features=features)
                 owners[tensor] = {device: (box,) for device, box in boxes.items()}
                 for device, box in boxes.items():
                     wanted.setdefault(device, {})[tensor] = box
-        runs = {device: (wanted[device],) for device in group_shares if device in wanted}
+        runs = {device: (wanted[device],) for device in devices if device in wanted}
         groups.append(Group(layers=tuple(layers), runs=runs))
     return Scheme(
         policy=policy,
         model_digest=model.digest,
-        devices=tuple(dict.fromkeys(device for group_shares in by_group for device in group_shares)),
+        devices=devices,
         groups=tuple(groups),
         owners=owners,
         via=dict.fromkeys(owners, CONTROLLER) if via_controller else {},
     )
 
 
-def share_boxes(model: Model, demand: Demand, layer: int, tensor: str, shares: Shares) -> dict[str, Box]:
+def shares_by_layer(flc: Sequence[Sequence[int]], group_shares: Sequence[Shares]) -> list[Shares]:
+    """The shares of each layer, from those of its group."""
+    by_layer = {layer: shares for layers, shares in zip(flc, group_shares, strict=True) for layer in layers}
+    return [by_layer[layer] for layer in range(len(by_layer))]
+
+
+def share_boxes(  # noqa: PLR0913 - what is shared out, to whom, and how
+    model: Model, demand: Demand, layer: int, tensor: str, shares: Shares, *, features: bool = False
+) -> dict[str, Box]:
     """The box of `tensor`, an output of `layer`, that each device owns; devices without one are left out."""
     whole = Box.whole(model.tensors[tensor].shape)
     axis = split_axis(demand, layer)
-    if axis is None:
+    if axis is None or (splits_features(model, layer) and not features):
         return {max(shares, key=lambda device: shares[device]): whole}
     intervals = split_extent(whole.shape[axis], tuple(shares.values()))
     return {

@@ -12,7 +12,7 @@ from legion.cost.model import CostModel
 from legion.cost.placement import INFEASIBLE
 from legion.cost.shares import whole_model_s
 from legion.errors import InputError
-from legion.plan.assign import Shares, assign
+from legion.plan.assign import Shares, assign, shares_by_layer
 from legion.policy.aofl_groups import aofl_groups
 from legion.policy.base import Choice, Request, groups_of, shares_for
 from legion.search.equal_finish import equal_finish_shares
@@ -104,7 +104,7 @@ def _choice(request: Request, cost: CostModel, plan: _Plan) -> Choice:
             request.model,
             request.demand,
             groups_of(plan.partition.groups),
-            by_group,
+            shares_by_layer(groups_of(plan.partition.groups), by_group),
             via_controller=True,
             policy=AoflPolicy.name,
         ),

@@ -5,7 +5,7 @@ import numpy as np
 from legion.cost.matrices import build_matrices
 from legion.cost.shares import whole_model_s
 from legion.errors import InfeasibleError
-from legion.plan.assign import assign
+from legion.plan.assign import assign, shares_by_layer
 from legion.policy.base import Choice, Request, groups_of, shares_for
 
 
@@ -37,7 +37,7 @@ class EarlyFusedPolicy:
                 request.model,
                 request.demand,
                 groups_of(flc),
-                group_shares,
+                shares_by_layer(groups_of(flc), group_shares),
                 via_controller=True,
                 policy=self.name,
             ),
