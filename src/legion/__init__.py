@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from legion.errors import InfeasibleError, InputError, InternalError, LegionError, PeerError
-    from legion.model.onnx_import import load_model
+    from legion.model.normalization import NORMALIZATIONS, ByteNormalization
+    from legion.model.onnx_import import load_model, prepare_model
     from legion.profile.store import read_profile, write_profile
     from legion.session.cluster import Cluster, connect, local_cluster
     from legion.session.inference_session import InferenceSession
     from legion.session.stages import lower_scheme, plan_model, profile_devices, simulate_scheme
 
 __all__ = [
+    "NORMALIZATIONS",
+    "ByteNormalization",
     "Cluster",
     "InfeasibleError",
     "InferenceSession",
@@ -24,6 +27,7 @@ __all__ = [
     "local_cluster",
     "lower_scheme",
     "plan_model",
+    "prepare_model",
     "profile_devices",
     "read_profile",
     "simulate_scheme",
@@ -32,7 +36,8 @@ __all__ = [
 
 _HOMES = {
     "legion.errors": ("InfeasibleError", "InputError", "InternalError", "LegionError", "PeerError"),
-    "legion.model.onnx_import": ("load_model",),
+    "legion.model.normalization": ("NORMALIZATIONS", "ByteNormalization"),
+    "legion.model.onnx_import": ("load_model", "prepare_model"),
     "legion.profile.store": ("read_profile", "write_profile"),
     "legion.session.cluster": ("Cluster", "connect", "local_cluster"),
     "legion.session.inference_session": ("InferenceSession",),

@@ -94,6 +94,18 @@ def test_an_image_is_run_and_its_output_saved(folder: Path) -> None:
     assert np.load(folder / "out.npz")["output"].shape == (1, 1000)
 
 
+def test_a_prepared_model_is_fed_the_bytes_of_an_image(folder: Path) -> None:
+    ready = folder / "bytes.onnx"
+    said = told("prepare", folder / "model.onnx", "-o", ready, "--normalize", "imagenet")
+    assert said["size_bytes"] == ready.stat().st_size
+    Image.new("RGB", (20, 10), (10, 200, 30)).save(folder / "bytes.png")
+    ran = told("run", ready, folder / "bytes.png", "--local", 1, "--policy", "coedge", "--compare")
+    assert ran["comparison"]["max_relative"] <= 1e-5
+    again = ("--mean", "123.675,116.28,103.53", "--deviation", "58.395,57.12,57.375")
+    assert told("prepare", folder / "model.onnx", "-o", folder / "again.onnx", *again)["size_bytes"] > 0
+    assert (folder / "again.onnx").read_bytes() == ready.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [
@@ -104,6 +116,9 @@ def test_an_image_is_run_and_its_output_saved(folder: Path) -> None:
         (["run", "{folder}/counted.json", "--local", "1"], 2, "InputError"),
         (["run", "{folder}/model.onnx", "{folder}/model.onnx", "--local", "1"], 2, "not an image"),
         (["plan", "{folder}/model.onnx", "--local", "1", "--size", "height"], 2, "NAME=EXTENT"),
+        (["prepare", "{folder}/model.onnx", "-o", "{folder}/p.onnx"], 2, "say how images are normalised"),
+        (["prepare", "{folder}/model.onnx", "-o", "{folder}/p.onnx", "--mean", "a,b"], 2, "write numbers"),
+        (["prepare", "{folder}/model.onnx", "-o", "{folder}/none/p.onnx", "--normalize", "unit"], 2, "cannot write"),
         (["devices", "-c", "{folder}/none.toml"], 2, "cannot be read"),
         (["worker", "--bind", "nowhere"], 2, "host:port"),
     ],

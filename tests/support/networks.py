@@ -8,7 +8,8 @@ import numpy as np
 from legion.engine.whole_model import WholeModel
 from legion.model import zoo
 from legion.model.model import Array, Model
-from legion.model.onnx_import import load_model
+from legion.model.normalization import NORMALIZATIONS
+from legion.model.onnx_import import load_model, prepare_model
 from legion.session.feeds import sample_feeds
 
 SIZE = 96
@@ -36,6 +37,12 @@ class Network:
 def small(name: str) -> Network:
     """A network of the zoo at a quarter of its width, on a small image."""
     return network_of(zoo.build(name, SIZE, width=WIDTH).SerializeToString())
+
+
+@cache
+def prepared(name: str) -> Network:
+    """The same, made to take the bytes of images."""
+    return network_of(prepare_model(small(name).content, NORMALIZATIONS["imagenet"]))
 
 
 def network_of(content: bytes) -> Network:

@@ -11,17 +11,16 @@ from PIL import Image, UnidentifiedImageError
 
 from legion.errors import InputError
 from legion.model.model import Array, Model, Port
+from legion.model.normalization import NORMALIZATIONS
 from legion.session.feeds import sample_feeds
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 class Normalization(StrEnum):
-    """What becomes of an image's bytes: by ImageNet's mean and deviation, to 0..1, or nothing (0..255)."""
+    """The names of `NORMALIZATIONS`: what becomes of an image's bytes."""
 
     IMAGENET = "imagenet"
     UNIT = "unit"
+    SIGNED = "signed"
     BYTES = "bytes"
 
 
@@ -29,7 +28,7 @@ def read_feeds(model: Model, files: Sequence[str], normalization: Normalization)
     """The feeds that the files hold; each is PATH, or NAME=PATH where the model has several inputs.
 
     An .npz holds arrays by input name. An image becomes (1, 3, rows, columns) of the input's size.
-    Without any file, seeded standard normal numbers are fed. Raises InputError for what cannot be read.
+    Without any file, seeded numbers are fed. Raises InputError for what cannot be read.
     """
     if not files:
         return _declared(model, sample_feeds(model))
@@ -45,6 +44,8 @@ def read_feeds(model: Model, files: Sequence[str], normalization: Normalization)
 def image_feed(path: Path, port: Port, normalization: Normalization) -> Array:
     """An image resized (bilinear, not cropped) to the port's rows and columns, channels first, normalised.
 
+    A port of uint8 takes the bytes as they are: its model normalises them.
+
     Raises InputError if the file is no image, or the port takes none.
     """
     shape = port.type.shape
@@ -57,12 +58,11 @@ def image_feed(path: Path, port: Port, normalization: Normalization) -> Array:
         raise InputError(f"{path} is not an image that can be read; images, .npy and .npz files can be fed") from exc
     except OSError as exc:
         raise InputError(f"{path} cannot be read: {exc.strerror or exc}") from exc
-    pixels = np.asarray(resized, np.float32).transpose(2, 0, 1)
-    if normalization is not Normalization.BYTES:
-        pixels = pixels / 255
-    if normalization is Normalization.IMAGENET:
-        pixels = (pixels - _by_channel(IMAGENET_MEAN)) / _by_channel(IMAGENET_DEVIATION)
-    return np.ascontiguousarray(pixels[None]).astype(port.type.dtype)
+    pixels = np.asarray(resized).transpose(2, 0, 1)[None]
+    if port.type.dtype != "uint8":
+        chosen = NORMALIZATIONS[normalization]
+        pixels = (pixels - _by_channel(chosen.mean)) / _by_channel(chosen.deviation)
+    return np.ascontiguousarray(pixels, port.type.dtype)
 
 
 def _feeds_of(model: Model, name: str, path: Path, normalization: Normalization) -> Mapping[str, Array]:

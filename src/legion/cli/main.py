@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from legion.cli import demo, devices, lab, planning, profiling, running, zoo
+from legion.cli import demo, devices, lab, planning, prepare, profiling, running, zoo
 from legion.cli.console import errors
 from legion.errors import InfeasibleError, InputError, LegionError, PeerError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 for command in (
     zoo.zoo,
+    prepare.prepare,
     devices.worker,
     devices.devices,
     profiling.profile,

@@ -50,7 +50,7 @@ def run(
     trials: Trials = True,
     trials_file: TrialsFile = None,
     normalize: Annotated[
-        Normalization, typer.Option(help="Images are resized to the input's size, then normalised so.")
+        Normalization, typer.Option(help="Images are resized to the input's size, then normalised so; not for uint8.")
     ] = Normalization.IMAGENET,
     repeat: Annotated[int, typer.Option(min=1, help="Run so many frames.")] = 1,
     compare: Annotated[bool, typer.Option("--compare", help="Compare with ONNX Runtime on the whole model.")] = False,

@@ -1,4 +1,4 @@
-"""Groups operators into layers: an anchor, the views in front of it and the elementwise operators that ride on it."""
+"""Groups operators into layers: an anchor, the views and casts in front of it, the elementwise operators behind it."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -29,8 +29,9 @@ def group_layers(
     `tensors` types the activations, so an input that is not among them is a constant; `outputs` are the
     model's, which stay visible: nothing rides past them.
 
-    A view of constant shape rides in front of its consumer if it has only one. Elementwise operators ride
-    behind an anchor as far as they keep its shape, read it and constants alone, and leave one tensor to
+    A view of constant shape rides in front of its consumer if it has only one, and so does a Cast to a wider type
+    with the elementwise operators on it: the narrower tensor is the one that travels. Elementwise operators ride behind
+    an anchor as far as they keep its shape, read it and constants alone, and leave one tensor to
     the rest of the model: `x * sigmoid(x)` rides on the convolution that makes x.
     """
     return _Grouping(operators, tensors, outputs).layers()
@@ -47,18 +48,19 @@ class _Grouping:
         for index, operator in enumerate(operators):
             for tensor in self._activations(operator):
                 self._consumers[tensor].append(index)
+        self._widened = self._widened_tensors()
 
     def layers(self) -> tuple[Layer, ...]:
         taken: set[int] = set()
-        views: dict[int, list[int]] = defaultdict(list)
+        waiting: dict[int, list[int]] = defaultdict(list)
         layers: list[Layer] = []
         for index in range(len(self._operators)):
             if index in taken:
                 continue
-            in_front = views.pop(index, [])
+            in_front = waiting.pop(index, [])
             consumer = self._consumer_to_ride_in_front_of(index)
             if consumer is not None:
-                views[consumer] += [*in_front, index]
+                waiting[consumer] += [*in_front, index]
                 continue
             riders = self._riders(index)
             taken.update(riders)
@@ -69,19 +71,33 @@ class _Grouping:
         """The distinct activations that an operator reads, in order."""
         return [tensor for tensor in dict.fromkeys(operator.inputs) if tensor in self._tensors]
 
+    def _widened_tensors(self) -> frozenset[str]:
+        """What a Cast makes of a tensor of fewer bytes, and what elementwise operators make of that and constants."""
+        widened: set[str] = set()
+        for operator in self._operators:
+            sources, output = self._activations(operator), operator.outputs[0]
+            if len(sources) != 1 or not self._may_ride(operator, self._tensors[sources[0]]):
+                continue
+            if sources[0] in widened or (operator.op_type == "Cast" and self._is_narrower(sources[0], output)):
+                widened.add(output)
+        return frozenset(widened)
+
+    def _is_narrower(self, tensor: str, other: str) -> bool:
+        return self._tensors[tensor].size_bytes < self._tensors[other].size_bytes
+
     def _consumer_to_ride_in_front_of(self, index: int) -> int | None:
-        """The only reader of a view's output; None for other operators, and where the view must be seen."""
+        """The only reader of a view or of what was widened; None for others, and where that must be seen."""
         operator = self._operators[index]
         output = operator.outputs[0]
         consumers = self._consumers[output]
-        is_plain_view = (
-            operator.op_type in _VIEWS
+        may_ride = (
+            (operator.op_type in _VIEWS or output in self._widened)
             and len(self._activations(operator)) == 1
             and not self._tensors[output].dynamic
             and output not in self._outputs
             and len(consumers) == 1
         )
-        return consumers[0] if is_plain_view else None
+        return consumers[0] if may_ride else None
 
     def _riders(self, anchor: int) -> list[int]:
         """The operators that ride on an anchor, in running order: the longest region that leaves one tensor."""

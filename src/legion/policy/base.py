@@ -69,6 +69,7 @@ class Choice:
     """A policy's answer. `predicted_group_s` are the groups' costs by the policy's own formula, one after another.
 
     Where groups have shares of their own, these are `group_shares`, and `shares` tells roughly what devices get.
+    `bound_s` is what no plan can beat by the cost model, where the policy knows.
     """
 
     scheme: Scheme
@@ -77,6 +78,7 @@ class Choice:
     group_shares: tuple[Shares, ...] | None = None
     matrices: Matrices | None = None
     wild_card: WildCardReport | None = None
+    bound_s: float | None = None
 
 
 class Policy(Protocol):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from legion.errors import InputError
 from legion.policy.aofl import AoflPolicy
+from legion.policy.auto import AutoPolicy
 from legion.policy.base import Policy
 from legion.policy.coedge import CoedgePolicy
 from legion.policy.early_fused import EarlyFusedPolicy
@@ -12,6 +13,7 @@ from legion.policy.legion import LegionPolicy
 from legion.policy.modnn import ModnnPolicy
 
 _ALL: tuple[Policy, ...] = (
+    AutoPolicy(),
     LegionPolicy(),
     ModnnPolicy(),
     CoedgePolicy(),

@@ -6,7 +6,7 @@ from legion.model.model import Model
 from legion.plan.timeline import Timeline
 from legion.policy.base import Choice
 from legion.profile.measurement_cost import MeasurementCost
-from legion.report.prediction import group_times_s
+from legion.plan.group_times import group_times_s
 from legion.report.tables import matrices_of
 
 Summary = dict[str, object]

@@ -15,7 +15,7 @@ from legion.plan.scheme import Group
 from legion.plan.timeline import Timeline
 from legion.policy.base import Candidate, Choice
 from legion.profile.samples import Profile
-from legion.report.prediction import group_times_s
+from legion.plan.group_times import group_times_s
 
 _MATRIX_MEANINGS = {
     "S": "Set: ms to send each layer's input share",

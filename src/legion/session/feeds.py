@@ -42,7 +42,7 @@ def computed_outputs(model: Model) -> list[str]:
 
 
 def sample_feeds(model: Model, seed: int = 0) -> dict[str, Array]:
-    """Inputs of the right types for measuring: seeded standard normal numbers, zeros for other types."""
+    """Inputs of the right types for measuring: seeded normal numbers, any bytes for uint8, zeros for other types."""
     generator = np.random.default_rng(seed)
     return {port.name: _sample(generator, model.tensors[port.name]) for port in model.inputs}
 
@@ -61,4 +61,6 @@ def _checked(port: Port, value: object) -> Array:
 def _sample(generator: np.random.Generator, kind: TensorType) -> Array:
     if np.issubdtype(np.dtype(kind.dtype), np.floating):
         return generator.standard_normal(kind.shape).astype(kind.dtype)
+    if kind.dtype == "uint8":
+        return generator.integers(0, 256, kind.shape, np.uint8)
     return np.zeros(kind.shape, kind.dtype)

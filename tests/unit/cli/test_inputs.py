@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from legion.cli.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN, Normalization, read_feeds
+from legion.cli.inputs import Normalization, read_feeds
 from legion.errors import InputError
-from support.networks import small
+from support.networks import prepared, small
 
 MODEL = small("resnet18").model
 
@@ -24,13 +24,22 @@ def test_an_image_is_resized_and_normalised_as_stated(image: str, prefix: str) -
     expected = {
         Normalization.BYTES: unit * 255,
         Normalization.UNIT: unit,
-        Normalization.IMAGENET: (unit - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_DEVIATION),
+        Normalization.IMAGENET: (unit - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225]),
+        Normalization.SIGNED: unit * 2 - 1,
     }
     for normalization, values in expected.items():
         feed = read_feeds(MODEL, [prefix + image], normalization)["input"]
         assert feed.shape == (1, 3, 96, 96)
         assert feed.dtype == np.float32
         np.testing.assert_allclose(feed[0, :, 40, 40], values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("normalization", Normalization)
+def test_a_prepared_model_is_fed_the_bytes_of_an_image(image: str, normalization: Normalization) -> None:
+    feed = read_feeds(prepared("resnet18").model, [image], normalization)["input"]
+    assert feed.dtype == np.uint8
+    assert feed.shape == (1, 3, 96, 96)
+    assert feed[0, :, 40, 40].tolist() == [255, 51, 0]
 
 
 def test_arrays_are_fed_as_they_are(tmp_path: Path) -> None:

@@ -19,13 +19,16 @@ def _grouped(
     *steps: tuple[str, Sequence[str], str],
     outputs: Sequence[str] = ("y",),
     shapes: dict[str, tuple[int, ...]] | None = None,
+    types: dict[str, TensorType] | None = None,
 ) -> list[tuple[str, ...]]:
     """Layers as the names of tensors that their operators produce, given (type, inputs, output) of operators."""
     operators = [
         Operator(name=output, op_type=kind, inputs=tuple(inputs), outputs=(output,)) for kind, inputs, output in steps
     ]
     tensors = dict.fromkeys(("x", *(operator.name for operator in operators)), _SHAPE)
-    tensors |= {name: TensorType(shape=shape, dtype="float32") for name, shape in (shapes or {}).items()}
+    tensors |= {name: TensorType(shape=shape, dtype="float32") for name, shape in (shapes or {}).items()} | (
+        types or {}
+    )
     return [tuple(operator.name for operator in layer.operators) for layer in group_layers(operators, tensors, outputs)]
 
 
@@ -106,6 +109,31 @@ def test_several_views_ride_in_front_of_a_concat() -> None:
     assert _grouped(*steps, shapes={"f": (1, 144), "g": (1, 144), "y": (2, 144)}) == [("c",), ("f", "g", "y")]
 
 
+_BYTES = TensorType(shape=_SHAPE.shape, dtype="uint8")
+
+
+def test_a_widening_cast_and_what_is_computed_of_it_ride_in_front() -> None:
+    steps = [("Cast", ["x"], "c"), ("Sub", ["c", "k"], "s"), ("Mul", ["s", "k"], "m"), ("Conv", ["m", "w"], "y")]
+    assert _grouped(*steps) == [("c", "s", "m"), ("y",)]  # x is as wide as c
+    assert _grouped(*steps, types={"x": _BYTES}) == [("c", "s", "m", "y")]
+    assert _grouped(*steps, outputs=["s", "y"], types={"x": _BYTES}) == [("c", "s"), ("m", "y")]
+    assert _grouped(*steps, ("Neg", ["s"], "z"), outputs=["y", "z"], types={"x": _BYTES}) == [
+        ("c", "s"),
+        ("m", "y"),
+        ("z",),
+    ]
+
+
+def test_a_widened_view_rides_in_front_too() -> None:
+    steps = [("Cast", ["x"], "c"), ("Mul", ["c", "k"], "m"), ("Flatten", ["m"], "f"), ("Gemm", ["f", "w"], "y")]
+    assert _grouped(*steps, types={"x": _BYTES}, shapes={"f": (1, 144), "y": (1, 8)}) == [("c", "m", "f", "y")]
+
+
+def test_a_cast_behind_an_anchor_stays_there() -> None:
+    steps = [("Greater", ["x", "k"], "g"), ("Cast", ["g"], "c"), ("Conv", ["c", "w"], "y")]
+    assert _grouped(*steps, types={"g": _BYTES}) == [("g", "c"), ("y",)]
+
+
 def test_a_last_view_is_a_layer() -> None:
     assert _grouped(("Conv", ["x", "w"], "c"), ("Flatten", ["c"], "y"), shapes={"y": (1, 144)}) == [("c",), ("y",)]
 
@@ -127,7 +155,7 @@ def test_layers_say_what_they_read_and_leave() -> None:
     ]
 
 
-_KINDS = ("Conv", "Relu", "Sigmoid", "Add", "Concat", "Flatten", "Mul")
+_KINDS = ("Conv", "Relu", "Sigmoid", "Add", "Concat", "Flatten", "Mul", "Cast")
 
 
 @settings(max_examples=200, deadline=None)
@@ -140,16 +168,18 @@ _KINDS = ("Conv", "Relu", "Sigmoid", "Add", "Concat", "Flatten", "Mul")
 )
 def test_layers_partition_any_graph_in_topological_order(steps: list[tuple[str, list[int]]]) -> None:
     names = ["x"]
+    types = {"x": True}  # whether it is narrow: until a Cast, all that is made of bytes is bytes
     operators: list[Operator] = []
     for kind, picks in steps:
         inputs = tuple(names[pick % len(names)] for pick in picks)
+        types[f"t{len(names)}"] = kind != "Cast" and types[inputs[0]]
         operators.append(
             Operator(name=f"t{len(names)}", op_type=kind, inputs=(*inputs, "k"), outputs=(f"t{len(names)}",))
         )
         names.append(f"t{len(names)}")
     read = {name for operator in operators for name in operator.inputs}
     outputs = [name for name in names[1:] if name not in read]
-    layers = group_layers(operators, dict.fromkeys(names, _SHAPE), outputs)
+    layers = group_layers(operators, {name: _BYTES if narrow else _SHAPE for name, narrow in types.items()}, outputs)
     assert sorted(operator.name for layer in layers for operator in layer.operators) == sorted(names[1:])
     _assert_topological(layers, outputs)
 

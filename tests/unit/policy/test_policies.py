@@ -47,7 +47,7 @@ def test_programs_are_sound_and_simulate(network, policy, devices):
     programs, timeline = sound_timeline(request, choice)
     assert choice.scheme.policy == policy
     assert len(choice.predicted_group_s) == len(choice.scheme.groups)
-    assert min(choice.predicted_group_s) > 0
+    assert min(choice.predicted_group_s) >= 0 < max(choice.predicted_group_s)
     assert timeline.latency_s > 0
     assert len(timeline.events) == sum(len(program.instructions) for program in programs.values())
     assert [layer for group in choice.scheme.groups for layer in group.layers] == list(range(len(request.model.layers)))
@@ -65,9 +65,11 @@ def test_unequal_shares_that_leave_devices_out(network, policy):
     assert "d4" not in programs
 
 
-def test_coedge_alone_lets_peers_talk(network):
+def test_of_the_published_policies_only_coedge_lets_peers_talk(network):
     request = a_request(network, 3)
     for name, policy in POLICIES.items():
+        if name == "auto":
+            continue  # it may, where that pays
         programs, _ = sound_timeline(request, policy.choose(request))
         partners = {
             step.source if isinstance(step, Receive) else step.destination

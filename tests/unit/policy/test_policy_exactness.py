@@ -15,7 +15,7 @@ from legion.plan.compile import compile_plan
 from legion.policy.policies import POLICIES
 from legion.session.stages import Planning
 from support.interpreter import Interpreter
-from support.networks import Network, network_of, small
+from support.networks import Network, network_of, prepared, small
 from support.profiles import counted_profile
 
 LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
@@ -45,6 +45,14 @@ def test_zoo(name: str, policy: str, count: int) -> None:
     drawn = np.random.default_rng(count).uniform(0.1, 1.0, count)
     speeds = {f"device-{index}": float(speed) for index, speed in enumerate(drawn)}
     assert error(small(name), policy, speeds) <= TOLERANCE
+
+
+@pytest.mark.parametrize("policy", ["legion", "coedge"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_prepared_for_bytes(name: str, policy: str, count: int) -> None:
+    speeds = dict(list(SPEEDS.items())[:count])
+    assert error(prepared(name), policy, speeds) <= TOLERANCE
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -4,7 +4,7 @@ import pytest
 from legion.errors import InputError
 from legion.session.compare import compare
 from legion.session.feeds import check_feeds, sample_feeds, select_outputs
-from support.networks import small
+from support.networks import prepared, small
 
 MODEL = small("resnet18").model
 GOOD = sample_feeds(MODEL)["input"]
@@ -28,6 +28,14 @@ def test_good_feeds_pass_without_a_copy() -> None:
 def test_flaws_are_named(feeds: dict[str, object], complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         check_feeds(MODEL, feeds)
+
+
+def test_samples_are_normal_numbers_or_any_bytes() -> None:
+    sample = sample_feeds(prepared("resnet18").model)["input"]
+    assert sample.dtype == np.uint8
+    assert (sample.min(), sample.max()) == (0, 255)
+    assert GOOD.dtype == np.float32
+    assert 0.9 < GOOD.std() < 1.1
 
 
 def test_outputs_by_name() -> None:

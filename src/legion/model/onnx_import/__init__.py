@@ -1,5 +1,6 @@
 """Reads ONNX models: what a file means, made of typed data and nothing else."""
 
 from legion.model.onnx_import.load import Source, load_model
+from legion.model.onnx_import.prepare import prepare_model
 
-__all__ = ["Source", "load_model"]
+__all__ = ["Source", "load_model", "prepare_model"]

@@ -27,7 +27,7 @@ def parse(source: Source) -> tuple[onnx.ModelProto, dict[str, Array]]:
     Raises InputError when the source is missing, no ONNX, truncated, lacks external data, or is refused
     by the checker.
     """
-    original = _read(source)
+    original = read(source)
     if not original.HasField("graph") or not original.opset_import:
         raise InputError(f"{_described(source)} is not an ONNX model; export the network to ONNX first")
     if original.graph.sparse_initializer:
@@ -47,7 +47,8 @@ def parse(source: Source) -> tuple[onnx.ModelProto, dict[str, Array]]:
     return model, weights
 
 
-def _read(source: Source) -> onnx.ModelProto:
+def read(source: Source) -> onnx.ModelProto:
+    """The model as the file has it, with values that it keeps in other files. InputError if it cannot be read."""
     if isinstance(source, onnx.ModelProto):
         return source
     if isinstance(source, bytes):

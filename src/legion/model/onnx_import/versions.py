@@ -21,17 +21,22 @@ def opset_of(model: onnx.ModelProto) -> int:
     return versions[0]
 
 
-def convert_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model in opset 18, or as it is where it is newer.
-
-    Raises InputError below opset 7, above what the onnx package knows, and where an operator has no
-    counterpart in opset 18.
-    """
+def supported_opset(model: onnx.ModelProto) -> int:
+    """As `opset_of`. Raises InputError below opset 7, and above what the onnx package knows."""
     opset = opset_of(model)
     if opset < _LOWEST_OPSET:
         raise InputError(f"the model uses opset {opset}; export it with opset {_LOWEST_OPSET} or newer")
     if opset > defs.onnx_opset_version():
         raise InputError(f"the model uses opset {opset}, newer than the onnx package installed here; upgrade that")
+    return opset
+
+
+def convert_opset(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model in opset 18, or as it is where it is newer.
+
+    Raises InputError as `supported_opset` does, and where an operator has no counterpart in opset 18.
+    """
+    opset = supported_opset(model)
     model.ir_version = max(model.ir_version, _IR_VERSION)
     if opset >= _TARGET_OPSET:
         return model

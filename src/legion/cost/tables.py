@@ -1,0 +1,164 @@
+"""A cost model and the demand of one network as arrays, for searches that price thousands of plans."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legion.cost.model import CostModel
+from legion.geometry.box import Box
+from legion.geometry.demand import Boxes, Demand
+from legion.geometry.splitting import splits_features
+from legion.model.model import Model
+from legion.model.signature import layer_signature
+from legion.plan.scheme import CONTROLLER
+
+Array = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+_ROWS = 2
+_IMAGE_RANK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Edge:
+    """A tensor that a layer reads: an output of the layer `source`, or, from the number of layers on, a model's input.
+
+    The interval a..b of the reader demands `low[a]`..`high[b]` of the source; both are (reader's extent + 1,).
+    """
+
+    source: int
+    low: Places
+    high: Places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tables:
+    """Everything that prices a plan in which each layer is shared out along one axis.
+
+    Sources are the layers, then the model's inputs; nodes are the devices, then the controller. `extents` and
+    `bytes_per_unit` are by source, a unit being one element of the axis. `seconds[layer]` is (device, extent + 1): what
+    so many units take. `saved_s_per_unit` is (layer, device): what each unit saves that never leaves its group.
+    `message_s` and `copy_s_per_byte` are by node, `latency_s` and `seconds_per_byte` (source node, destination node).
+    """
+
+    devices: tuple[str, ...]
+    extents: Places
+    bytes_per_unit: Array
+    seconds: tuple[Array, ...]
+    saved_s_per_unit: Array
+    edges: tuple[tuple[Edge, ...], ...]
+    is_output: NDArray[np.bool_]
+    message_s: Array
+    copy_s_per_byte: Array
+    latency_s: Array
+    seconds_per_byte: Array
+
+    @property
+    def layers(self) -> int:
+        return len(self.seconds)
+
+
+def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequence[str]) -> Tables:
+    """The tables of a model on some devices of its cost model; the order is that of the tiles."""
+    nodes = (*devices, CONTROLLER)
+    links = [[cost.link(one, other) if one != other else None for other in nodes] for one in nodes]
+    inputs = [port.name for port in model.inputs]
+    input_shapes = [model.tensors[name].shape for name in inputs]
+    extents = [shape.extent for shape in cost.layers]
+    extents += [shape[_ROWS] if len(shape) >= _IMAGE_RANK else 1 for shape in input_shapes]
+    sizes = [sum(model.tensors[tensor].size_bytes for tensor in layer.outputs) for layer in model.layers]
+    sizes += [model.tensors[name].size_bytes for name in inputs]
+    outputs = {port.name for port in model.outputs}
+    return Tables(
+        devices=tuple(devices),
+        extents=np.array(extents),
+        bytes_per_unit=np.array(sizes, dtype=np.float64) / extents,
+        seconds=tuple(_seconds(cost, devices, layer) for layer in range(len(model.layers))),
+        saved_s_per_unit=_saved(model, cost, devices),
+        edges=_Edges(model, demand, cost, extents).all(),
+        is_output=np.array([not outputs.isdisjoint(layer.outputs) for layer in model.layers]),
+        message_s=np.array([cost.message_s(node) for node in nodes]),
+        copy_s_per_byte=np.array([cost.copy_s(node, 1) for node in nodes]),
+        latency_s=np.array([[link.latency_s if link else 0.0 for link in row] for row in links]),
+        seconds_per_byte=np.array([[link.seconds_per_byte if link else 0.0 for link in row] for row in links]),
+    )
+
+
+def _seconds(cost: CostModel, devices: Sequence[str], layer: int) -> Array:
+    units = np.arange(cost.layers[layer].extent + 1)
+    return np.array([[cost.curves[device][layer].at(int(unit)) for unit in units] for device in devices])
+
+
+def _saved(model: Model, cost: CostModel, devices: Sequence[str]) -> Array:
+    saved = np.zeros((len(model.layers), len(devices)))
+    by_device = np.array([cost.saved_s_per_byte[device] for device in devices])
+    for index, layer in enumerate(model.layers):
+        image_bytes = sum(
+            Box.whole(model.tensors[tensor].shape).volume * cost.image_item_bytes.get(tensor, 0)
+            for tensor in layer.outputs
+        )
+        saved[index] = image_bytes / cost.layers[index].extent * by_device
+    return saved
+
+
+class _Edges:
+    """Demand along the axes of sharing, tabulated once for all layers of the same signature."""
+
+    def __init__(self, model: Model, demand: Demand, cost: CostModel, extents: Sequence[int]) -> None:
+        self._model = model
+        self._demand = demand
+        self._cost = cost
+        self._extents = extents
+        self._sources = {tensor: index for index, layer in enumerate(model.layers) for tensor in layer.outputs} | {
+            port.name: len(model.layers) + index for index, port in enumerate(model.inputs)
+        }
+        self._known: dict[tuple[object, ...], tuple[Edge, ...]] = {}
+
+    def all(self) -> tuple[tuple[Edge, ...], ...]:
+        """The edges of each layer."""
+        return tuple(self._of(layer) for layer in range(len(self._model.layers)))
+
+    def _of(self, layer: int) -> tuple[Edge, ...]:
+        inputs = self._model.layers[layer].inputs
+        key = (layer_signature(self._model, layer), *(self._axis(tensor) for tensor in inputs))
+        edges = self._known.get(key)
+        if edges is None:
+            edges = self._known[key] = self._tabulated(layer)
+        return tuple(
+            Edge(source=self._sources[tensor], low=edge.low, high=edge.high)
+            for tensor, edge in zip(inputs, edges, strict=True)
+        )
+
+    def _tabulated(self, layer: int) -> tuple[Edge, ...]:
+        shape = self._cost.layers[layer]
+        whole = {tensor: Box.whole(self._model.tensors[tensor].shape) for tensor in shape.outputs}
+        if shape.axis is None or splits_features(self._model, layer):
+            needed = [self._demand.layer(layer, whole)] * shape.extent
+        else:
+            [(tensor, box)] = whole.items()
+            units = ((unit, unit + 1) for unit in range(shape.extent))
+            needed = [self._demand.layer(layer, {tensor: box.replace(shape.axis, unit)}) for unit in units]
+        return tuple(self._edge(tensor, needed) for tensor in self._model.layers[layer].inputs)
+
+    def _edge(self, tensor: str, needed: Sequence[Boxes]) -> Edge:
+        """From what each unit demands: lows fall, and highs rise, with the interval."""
+        intervals = np.array([self._interval(tensor, boxes) for boxes in needed])
+        low = np.minimum.accumulate(intervals[::-1, 0])[::-1]
+        high = np.maximum.accumulate(intervals[:, 1])
+        return Edge(source=self._sources[tensor], low=np.append(low, low[-1]), high=np.append(high[0], high))
+
+    def _interval(self, tensor: str, boxes: Boxes) -> tuple[int, int]:
+        extent = self._extents[self._sources[tensor]]
+        axis = self._axis(tensor)
+        box = boxes.get(tensor)
+        if box is None:
+            return extent, 0
+        return (0, extent) if axis is None else box.intervals[axis]
+
+    def _axis(self, tensor: str) -> int | None:
+        source = self._sources[tensor]
+        if source < len(self._model.layers):
+            return self._cost.layers[source].axis
+        return _ROWS if self._extents[source] > 1 else None

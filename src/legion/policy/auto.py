@@ -1,0 +1,122 @@
+"""The planner's own policy: fusing or exchanging, shares, devices and order chosen together, for any network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from legion.cost.tables import Array, Tables, build_tables
+from legion.plan.assign import Shares, assign
+from legion.plan.border_first import border_first
+from legion.plan.group_times import group_times_s
+from legion.plan.lower import lower
+from legion.plan.scheme import Scheme
+from legion.plan.timeline import Timeline
+from legion.policy.base import Choice, Request, shares_for
+from legion.search.bound import least_s
+from legion.search.evaluate import latencies_s
+from legion.search.refine import refined
+from legion.search.row_plans import RowPlans
+from legion.search.seeds import seeds, shared
+from legion.simulate.simulate import simulate
+
+EVALUATIONS = 6000
+"""Plans priced in a search."""
+
+_LEAST_S = 1e-12
+
+_STARTS = 4
+"""Seeds that are refined; the best of them gets half of the evaluations."""
+
+
+class AutoPolicy:
+    """Tensors go straight from owner to reader; each device alone is always among the candidates."""
+
+    name = "auto"
+    learns = False
+
+    def choose(self, request: Request) -> Choice:
+        """The plan of least simulated latency among those that local search finds from several starts.
+
+        Where shares are asked for, all layers that can be split have these.
+        """
+        devices = request.cost.devices if request.shares is None else tuple(shares_for(request))
+        tables = build_tables(request.model, request.demand, request.cost, devices)
+        candidates = [_Candidate.of(request, tables, plan) for plan in _found(request, tables)]
+        return _choice(request, tables, min(candidates, key=lambda candidate: candidate.predicted.latency_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Candidate:
+    """A plan as a scheme, with what the simulator says of it."""
+
+    plan: RowPlans
+    scheme: Scheme
+    predicted: Timeline
+
+    @staticmethod
+    def of(request: Request, tables: Tables, plan: RowPlans) -> "_Candidate":
+        scheme = scheme_of(request, tables, plan)
+        programs = lower(request.model, request.demand, scheme)
+        return _Candidate(plan=plan, scheme=scheme, predicted=simulate(programs, request.model, request.cost))
+
+
+def _found(request: Request, tables: Tables) -> Sequence[RowPlans]:
+    """The fastest device alone, and what a search finds from several seeds, each different in who takes part."""
+    if request.shares is not None:
+        starts = shared(tables, np.array(list(request.shares.values()), dtype=np.float64))
+        best = starts[[int(np.argmin(latencies_s(tables, starts)))]]
+        return [refined(tables, best, EVALUATIONS, 0, keep_shares=True).plan]
+    starts = seeds(tables)
+    seconds = latencies_s(tables, starts)
+    share = EVALUATIONS // (2 * _STARTS)
+    first = [refined(tables, starts[[place]], share, place) for place in _diverse(starts, seconds)]
+    best = min(first, key=lambda found: found.latency_s)
+    found = (*first, refined(tables, best.plan, EVALUATIONS // 2, 0))
+    return [starts[[0]], *(each.plan for each in found)]
+
+
+def _diverse(plans: RowPlans, seconds: Array) -> Sequence[int]:
+    """The best plan, the best of those that have another number of devices or groups, and so on."""
+    kinds: dict[tuple[int, int], int] = {}
+    takes_part = (np.diff(plans.cuts, axis=2) > 0).any(axis=1).sum(axis=1)
+    for place in np.argsort(seconds, kind="stable"):
+        kinds.setdefault((int(takes_part[place]), int(plans.starts[place].sum())), int(place))
+    return list(kinds.values())[:_STARTS]
+
+
+def scheme_of(request: Request, tables: Tables, plan: RowPlans) -> Scheme:
+    """The only plan of a batch as a scheme."""
+    starts = np.flatnonzero(plan.starts[0]).tolist()
+    flc = [range(first, end) for first, end in zip(starts, [*starts[1:], tables.layers], strict=True)]
+    by_layer: list[Shares] = [dict(zip(tables.devices, np.diff(cuts).tolist(), strict=True)) for cuts in plan.cuts[0]]
+    scheme = assign(
+        request.model, request.demand, flc, by_layer, via_controller=False, policy=AutoPolicy.name, features=True
+    )
+    early = [place for place, layers in enumerate(flc) if len(layers) == 1 and plan.borders[0, layers[0]]]
+    return border_first(request.demand, scheme, early)
+
+
+def _choice(request: Request, tables: Tables, chosen: _Candidate) -> Choice:
+    groups = chosen.scheme.groups
+    computed_s = _computed_s(tables, chosen.plan)
+    by_group: list[Shares] = [
+        {
+            device: float(np.diff(chosen.plan.cuts[0, group.layers[-1]])[place])
+            for place, device in enumerate(tables.devices)
+        }
+        for group in groups
+    ]
+    return Choice(
+        scheme=chosen.scheme,
+        shares=request.shares or dict(zip(tables.devices, (computed_s / computed_s.sum()).tolist(), strict=True)),
+        group_shares=tuple(by_group),
+        predicted_group_s=group_times_s(chosen.predicted, len(groups)),
+        bound_s=least_s(tables),
+    )
+
+
+def _computed_s(tables: Tables, plan: RowPlans) -> Array:
+    """Roughly what share of the work each device has: its part of each layer, weighed by what the layer takes."""
+    fractions = np.diff(plan.cuts[0], axis=1) / tables.extents[: tables.layers, None]
+    return fractions.T @ np.array([seconds[:, -1].min() for seconds in tables.seconds]) + _LEAST_S

@@ -1,0 +1,51 @@
+"""Plans as arrays: where groups begin, how each layer is shared out, and which borders go first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legion.cost.tables import Places
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RowPlans:
+    """A batch of plans of consecutive layers in groups.
+
+    `starts` is (plan, layer): whether a group begins there; true for the first layer. `cuts` is (plan, layer, device +
+    1): the device d owns `cuts[d]`..`cuts[d + 1]` of a layer that leaves its group. `borders` is (plan, layer): whether
+    what others need of a layer that is a group of its own is computed and sent before the rest.
+    """
+
+    starts: Flags
+    cuts: Places
+    borders: Flags
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, chosen: slice | Sequence[int] | NDArray[np.int64]) -> "RowPlans":
+        """The batch of the plans chosen."""
+        return RowPlans(starts=self.starts[chosen], cuts=self.cuts[chosen], borders=self.borders[chosen])
+
+    @property
+    def groups(self) -> Places:
+        """(plan, layer): the group of each layer, from zero."""
+        return np.cumsum(self.starts, axis=1) - 1
+
+    @property
+    def ends(self) -> Flags:
+        """(plan, layer): whether a group ends there."""
+        return np.concatenate([self.starts[:, 1:], np.ones((len(self), 1), dtype=np.bool_)], axis=1)
+
+
+def joined(batches: Sequence[RowPlans]) -> RowPlans:
+    """All plans of several batches."""
+    return RowPlans(
+        starts=np.concatenate([batch.starts for batch in batches]),
+        cuts=np.concatenate([batch.cuts for batch in batches]),
+        borders=np.concatenate([batch.borders for batch in batches]),
+    )

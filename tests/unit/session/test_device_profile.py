@@ -1,0 +1,110 @@
+"""Devices are measured at the same time where they can be, and end together."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from legion.cluster.device import DeviceInfo
+from legion.errors import PeerError
+from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy
+from legion.session.stages import profile_devices
+from support.networks import small
+
+NAMES = ("a", "b", "c")
+MODEL = small("resnet18").model
+
+
+class Devices:
+    """A controller whose devices answer with ones; `probing` is called in the thread that probes a device."""
+
+    def __init__(self, probing):
+        self.probing = probing
+        self.linked = []
+
+    def probe_layers(self, device, probes, _policy, _constants, progress):
+        self.probing(device, progress)
+        progress(1.0)
+        ones = (1.0,)
+        return tuple(
+            LayerSample(
+                key=probe.key, extent=probe.extent, seconds=ones, reference_before_s=ones, reference_after_s=ones
+            )
+            for probe in probes
+        )
+
+    def probe_link(self, device, _sizes_bytes, _rounds):
+        self.linked.append(device)
+        samples = [LinkSample(direction=way, size_bytes=1, seconds=(1.0,)) for way in ("set", "get")]
+        return tuple(samples), 1.0, 1.0
+
+
+def cluster_of(controller, *, share_machine):
+    return SimpleNamespace(
+        controller=controller,
+        devices={name: device(name) for name in NAMES},
+        exclusive=threading.RLock(),
+        share_machine=share_machine,
+    )
+
+
+def device(name):
+    return DeviceInfo(
+        name=name, cores=1, threads=1, memory_bytes=1, machine="", engine="none", providers=(), versions={}
+    )
+
+
+def test_devices_of_their_own_are_measured_at_the_same_time():
+    together = threading.Barrier(len(NAMES), timeout=30)
+    controller = Devices(lambda *_: together.wait())
+    told = []
+    profile = profile_devices(
+        MODEL, cluster_of(controller, share_machine=False), progress=lambda *each: told.append(each)
+    )
+    assert tuple(profile.devices) == NAMES
+    assert controller.linked == list(NAMES)
+    fractions = [fraction for stage, fraction in told if stage == "profiling a, b, c"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_devices_of_one_machine_are_measured_one_after_the_other():
+    running = []
+
+    def alone(device, progress):
+        assert not running
+        running.append(device)
+        progress(0.5)
+        running.clear()
+
+    told = []
+    cluster = cluster_of(Devices(alone), share_machine=True)
+    assert tuple(profile_devices(MODEL, cluster, progress=lambda *each: told.append(each)).devices) == NAMES
+    assert {f"profiling {name}" for name in NAMES} <= {stage for stage, _ in told}
+
+
+def test_when_one_fails_the_others_stop():
+    stopped = []
+
+    def failing(device, progress):
+        if device == "b":
+            raise PeerError("device b failed")
+        try:
+            while True:
+                progress(0.1)
+        except BaseException:
+            stopped.append(device)
+            raise
+
+    with pytest.raises(PeerError, match="device b"):
+        profile_devices(MODEL, cluster_of(Devices(failing), share_machine=False))
+    assert sorted(stopped) == ["a", "c"]
+
+
+def test_what_is_known_is_not_measured_again():
+    controller = Devices(lambda *_: None)
+    cluster = cluster_of(controller, share_machine=False)
+    known = profile_devices(MODEL, cluster, policy=MeasurementPolicy(rounds=1))
+    controller.linked.clear()
+    assert profile_devices(MODEL, cluster, known=known) == known
+    assert controller.linked == []
