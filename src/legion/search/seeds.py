@@ -1,6 +1,8 @@
 """Plans to start a search from: sensible on some network, good on none."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 
 import numpy as np
 
@@ -64,7 +66,7 @@ def shared_out(tables: Tables, weights: Array) -> Places:
 def _structures(tables: Tables) -> Iterator[Flags]:
     every = np.ones(tables.layers, dtype=np.bool_)
     yield every
-    seconds = _least_whole_s(tables)
+    seconds = np.array(_least_whole_s(tables))
     cheap = seconds < _CHEAP * seconds.mean()
     fused = every.copy()
     for layer in range(1, tables.layers):
@@ -77,13 +79,13 @@ def _structures(tables: Tables) -> Iterator[Flags]:
 
 
 def _tails(tables: Tables) -> tuple[int, ...]:
-    done: Array = np.cumsum(_least_whole_s(tables), dtype=np.float64)
-    return tuple(np.searchsorted(done, np.array(_TAILS) * done[-1]).tolist())
+    done = list(accumulate(_least_whole_s(tables)))
+    return tuple(bisect_left(done, fraction * done[-1]) for fraction in _TAILS)
 
 
-def _least_whole_s(tables: Tables) -> Array:
+def _least_whole_s(tables: Tables) -> list[float]:
     """Seconds of each whole layer on the device that is fastest there."""
-    return np.array([seconds[:, -1].min() for seconds in tables.seconds])
+    return [float(seconds[:, -1].min()) for seconds in tables.seconds]
 
 
 def _with_tail(tables: Tables, plans: RowPlans, tail: int, device: int) -> RowPlans:
