@@ -1,18 +1,23 @@
 """The planner's own policy: fusing or exchanging, shares, devices and order chosen together, for any network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
 
 import numpy as np
 
 from legion.cost.tables import Array, Tables, build_tables
+from legion.errors import InfeasibleError
+from legion.model.model import Model
 from legion.plan.assign import Shares, assign
 from legion.plan.border_first import border_first
 from legion.plan.group_times import group_times_s
 from legion.plan.lower import lower
 from legion.plan.scheme import Scheme
 from legion.plan.timeline import Timeline
-from legion.policy.base import Choice, Request, shares_for
+from legion.policy.base import Choice, Request, Trial, shares_for
+from legion.policy.race import race
 from legion.search.bound import least_s
 from legion.search.evaluate import latencies_s
 from legion.search.refine import refined
@@ -36,14 +41,20 @@ class AutoPolicy:
     learns = False
 
     def choose(self, request: Request) -> Choice:
-        """The plan of least simulated latency among those that local search finds from several starts.
+        """The fastest plan of those that local search finds from several starts, and of the best device alone.
 
-        Where shares are asked for, all layers that can be split have these.
+        With a trial, those that could be the fastest run on the devices; without, simulated latencies decide. Where
+        shares are asked for, all layers that can be split have these.
         """
         devices = request.cost.devices if request.shares is None else tuple(shares_for(request))
         tables = build_tables(request.model, request.demand, request.cost, devices)
         candidates = [_Candidate.of(request, tables, plan) for plan in _found(request, tables)]
-        return _choice(request, tables, min(candidates, key=lambda candidate: candidate.predicted.latency_s))
+        predicted_s = [candidate.predicted.latency_s for candidate in candidates]
+        best, report = predicted_s.index(min(predicted_s)), None
+        if request.trial is not None and len(candidates) > 1:
+            measure = partial(_tried_s, request.model, request.trial)
+            best, report = race(predicted_s, lambda place: measure(candidates[place].scheme))
+        return replace(_choice(request, tables, candidates[best]), race=report)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,6 +94,14 @@ def _diverse(plans: RowPlans, seconds: Array) -> Sequence[int]:
     for place in np.argsort(seconds, kind="stable"):
         kinds.setdefault((int(takes_part[place]), int(plans.starts[place].sum())), int(place))
     return list(kinds.values())[:_STARTS]
+
+
+def _tried_s(model: Model, trial: Trial, scheme: Scheme) -> float:
+    """The seconds of a scheme on the devices; infinite where it does not fit into them."""
+    try:
+        return trial(model, scheme)
+    except InfeasibleError:
+        return inf
 
 
 def scheme_of(request: Request, tables: Tables, plan: RowPlans) -> Scheme:

@@ -64,6 +64,28 @@ class WildCardReport:
     decided_by: Literal["measured", "predicted"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A plan that ran on the devices: what was predicted for a frame, and the median of those measured."""
+
+    predicted_s: float
+    measured_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceReport:
+    """Plans tried on the devices in turn; `kept` is the place of the fastest, `candidates` how many there were.
+
+    `hidden` is the fraction of its time by which one that was not tried could beat it, if its prediction erred as far
+    as the most pessimistic of those seen; below zero there is none.
+    """
+
+    tried: tuple[Tried, ...]
+    kept: int
+    hidden: float
+    candidates: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
     """A policy's answer. `predicted_group_s` are the groups' costs by the policy's own formula, one after another.
@@ -79,6 +101,7 @@ class Choice:
     matrices: Matrices | None = None
     wild_card: WildCardReport | None = None
     bound_s: float | None = None
+    race: RaceReport | None = None
 
 
 class Policy(Protocol):

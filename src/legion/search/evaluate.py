@@ -99,13 +99,18 @@ class _Evaluation:
         if source < tables.layers:
             shares = self._shares(source)
             senders, ready = range(len(tables.devices)), self._ready_of(source)
+            pieces = self._own_high[source] - self._own_low[source]
         else:
             shares = np.zeros((len(low), 1), dtype=np.int64), np.full((len(low), 1), tables.extents[source])
             senders, ready = range(len(tables.devices), len(tables.devices) + 1), None
+            pieces = shares[1]
         units = _overlap(shares, before) + _overlap(shares, behind)
-        self._send(units * tables.bytes_per_unit[source], senders, ready)
-        pieces = wanted & ((low != held_low) | (high != held_high))
-        self._run_s += pieces * (high - low) * tables.bytes_per_unit[source] * tables.copy_s_per_byte[:-1]
+        copied = units * (units != pieces[:, :, None])
+        self._send(units * tables.bytes_per_unit[source], copied * tables.bytes_per_unit[source], senders, ready)
+        in_one_piece = ((low == held_low) & (high == held_high)) | (~some_held & (np.sum(units > 0, axis=1) == 1))
+        self._run_s += (
+            (wanted & ~in_one_piece) * (high - low) * tables.bytes_per_unit[source] * tables.copy_s_per_byte[:-1]
+        )
         self._low[source] = np.where(wanted & some_held, np.minimum(low, held_low), np.where(wanted, low, held_low))
         self._high[source] = np.where(wanted, np.maximum(high, held_high), held_high)
 
@@ -113,15 +118,19 @@ class _Evaluation:
         """(node, plan): from when on the source can be sent."""
         return self._ready[self._group[:, source], :, self._rows].T
 
-    def _send(self, sizes: Array, senders: range, ready: Array | None) -> None:
-        """Messages of `sizes` bytes, (plan, sender, device), one after the other through their ports."""
+    def _send(self, sizes: Array, copied: Array, senders: range, ready: Array | None) -> None:
+        """Messages of `sizes` bytes, (plan, sender, device), one after the other through their ports.
+
+        What is not held in one piece is `copied` first.
+        """
         tables = self._tables
         is_sent = np.any(sizes > 0, axis=0)
         for place, sender in enumerate(senders):
             for device in np.flatnonzero(is_sent[place]).tolist():
                 size = sizes[:, place, device]
                 sent = size > 0
-                handling_s = sent * tables.message_s[sender] + size * tables.copy_s_per_byte[sender]
+                copying_s = copied[:, place, device] * tables.copy_s_per_byte[sender]
+                handling_s = sent * tables.message_s[sender] + copying_s
                 self._clock[sender] += handling_s
                 if ready is None:
                     handed_over = self._clock[sender]
@@ -193,15 +202,15 @@ class _Evaluation:
         latest = np.zeros(len(self._plans))
         for layer in np.flatnonzero(tables.is_output):
             low, high = self._shares(int(layer))
-            ready = self._ready_of(int(layer))
-            order = np.argsort(ready[:-1].mean(axis=1))
-            for device in order:
-                size = (high - low)[:, device] * tables.bytes_per_unit[layer]
-                handed_over = ready[device] + (size > 0) * tables.message_s[device]
-                start = np.maximum(handed_over, np.maximum(self._way_out_free[device], self._way_in_free[controller]))
-                end = np.where(size > 0, start + size * tables.seconds_per_byte[device, controller], 0.0)
-                self._way_in_free[controller] = np.maximum(self._way_in_free[controller], end)
-                latest = np.maximum(latest, np.where(size > 0, end + tables.latency_s[device, controller], 0.0))
+            ready = self._ready_of(int(layer))[:-1]
+            for device in np.argsort(ready, axis=0, kind="stable"):  # of each plan, the next that is ready
+                size = (high - low)[self._rows, device] * tables.bytes_per_unit[layer]
+                sent = size > 0
+                handed_over = ready[device, self._rows] + tables.message_s[device]
+                ways_free = np.maximum(self._way_out_free[device, self._rows], self._way_in_free[controller])
+                end = np.maximum(handed_over, ways_free) + size * tables.seconds_per_byte[device, controller]
+                self._way_in_free[controller] = np.where(sent, end, self._way_in_free[controller])
+                latest = np.maximum(latest, sent * (end + tables.latency_s[device, controller]))
         return latest
 
 

@@ -40,7 +40,7 @@ def answer(
     features=st.booleans(),
     borders_first=st.booleans(),
 )
-def test_random_schemes_are_exact(  # noqa: PLR0913 - all that schemes may vary in
+def test_random_schemes_are_exact(
     name: str, cuts: set[int], fractions: list[float], via_controller: bool, features: bool, borders_first: bool
 ) -> None:
     network = small(name)

@@ -1,0 +1,117 @@
+"""The arrays' latency against the simulator's, the bound against both, and what moves may do to a plan."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from legion.cost.fit import cost_model
+from legion.cost.model import CostModel
+from legion.cost.tables import Tables, build_tables
+from legion.geometry.demand import Demand
+from legion.model.model import Model
+from legion.plan.lower import lower
+from legion.plan.verify import verify
+from legion.policy.auto import scheme_of
+from legion.policy.base import Request
+from legion.search.bound import least_s
+from legion.search.evaluate import latencies_s
+from legion.search.moves import Moves, applied
+from legion.search.refine import refined
+from legion.search.row_plans import RowPlans
+from legion.search.seeds import alone, seeds
+from legion.simulate.simulate import simulate
+from support.networks import small
+from support.profiles import counted_profile
+
+NETWORKS = ("vgg16", "resnet18", "mobilenetv2", "yolov2")
+SPEEDS = {"a": 0.01, "b": 0.004, "c": 0.007}
+"""Slow against the links, so that splitting pays even for small networks."""
+
+
+@cache
+def problem(name: str) -> tuple[Model, Demand, CostModel, Tables]:
+    model = small(name).model
+    demand = Demand(model)
+    cost = cost_model(model, demand, counted_profile(model, SPEEDS), tuple(SPEEDS))
+    return model, demand, cost, build_tables(model, demand, cost, tuple(SPEEDS))
+
+
+def simulated_s(name: str, plan: RowPlans) -> float:
+    model, demand, cost, tables = problem(name)
+    scheme = scheme_of(Request(model=model, demand=demand, cost=cost), tables, plan)
+    programs = lower(model, demand, scheme)
+    verify(model, demand, programs)
+    return simulate(programs, model, cost).latency_s
+
+
+def changed(tables: Tables, seed: int, moves: int) -> RowPlans:
+    """A seed with some moves made."""
+    starts = seeds(tables)
+    drawn = Moves(tables, seed)
+    return applied(starts, seed % len(starts), [[drawn.draw() for _ in range(moves)]])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), moves=st.integers(0, 12))
+def test_arrays_agree_with_the_simulator(name: str, seed: int, moves: int) -> None:
+    """Within a tenth: what differs is the order in which messages of different readers take a port."""
+    plan = changed(problem(name)[3], seed, moves)
+    assert float(latencies_s(problem(name)[3], plan)[0]) == pytest.approx(simulated_s(name, plan), rel=0.1)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_device_alone_is_priced_as_by_the_simulator(name: str) -> None:
+    tables = problem(name)[3]
+    for device in range(len(SPEEDS)):
+        plan = alone(tables, device)
+        assert float(latencies_s(tables, plan)[0]) == pytest.approx(simulated_s(name, plan), rel=0.01)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), moves=st.integers(0, 12))
+def test_no_plan_beats_the_bound(name: str, seed: int, moves: int) -> None:
+    tables = problem(name)[3]
+    assert least_s(tables) <= simulated_s(name, changed(tables, seed, moves)) * (1 + 1e-9)
+
+
+def test_the_bound_of_equal_devices_is_near_a_fair_share() -> None:
+    model, demand, _, _ = problem("vgg16")
+    names = tuple("abcd")
+    cost = cost_model(model, demand, counted_profile(model, dict.fromkeys(names, 0.01)), names)
+    tables = build_tables(model, demand, cost, names)
+    shares = float(latencies_s(tables, alone(tables, 0))[0]) / len(names)
+    assert 0.5 * shares < least_s(tables) < 1.1 * shares
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.sampled_from(NETWORKS), seed=st.integers(0, 10_000), moves=st.integers(1, 30))
+def test_moves_keep_plans_whole(name: str, seed: int, moves: int) -> None:
+    tables = problem(name)[3]
+    plan = changed(tables, seed, moves)
+    assert plan.starts[0, 0]
+    assert (plan.cuts[0, :, 0] == 0).all()
+    assert (plan.cuts[0, :, -1] == tables.extents[: tables.layers]).all()
+    assert (np.diff(plan.cuts[0], axis=1) >= 0).all()
+
+
+def test_a_batch_is_priced_as_its_plans_alone() -> None:
+    tables = problem("resnet18")[3]
+    plans = seeds(tables)
+    together = latencies_s(tables, plans)
+    for place in range(0, len(plans), 7):
+        assert latencies_s(tables, plans[[place]])[0] == pytest.approx(together[place], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_refining_never_loses(name: str) -> None:
+    tables = problem(name)[3]
+    plans = seeds(tables)
+    before = latencies_s(tables, plans)
+    found = refined(tables, plans[[int(np.argmin(before))]], 800, seed=1)
+    assert found.latency_s <= before.min()
+    assert found.latency_s == pytest.approx(float(latencies_s(tables, found.plan)[0]), rel=1e-12)
