@@ -10,9 +10,10 @@ demo: $(INSTALLED)  ## plan VGG-16 and run it on local workers; writes demo/legi
 
 test: check  ## everything that CI runs
 	$(PYTHON) -m pytest -n auto --ignore tests/lab
+	$(MAKE) lab-test
 
-lab-test: $(INSTALLED)  ## emulated clusters; needs root
-	$(PYTHON) -m pytest tests/lab
+lab-test: $(INSTALLED)  ## emulated clusters; most need root, and say so where it is lacking
+	$(PYTHON) -m pytest -n auto -rs tests/lab
 
 check: $(INSTALLED)  ## formatting, lint, import contracts, types
 	$(VENV)/bin/ruff format --check src tests bench

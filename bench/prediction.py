@@ -21,8 +21,8 @@ from legion.engine.kernel import ReferenceKernel
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.model import zoo
 from legion.model.onnx_import import load_model
+from legion.plan.group_times import group_times_s
 from legion.plan.timeline import Timeline
-from legion.report.prediction import group_times_s
 from legion.report.tables import layer_range
 from legion.session.cluster import local_cluster
 from legion.session.feeds import sample_feeds

@@ -1,12 +1,12 @@
-"""Writes the README's tables from the results: whatever stands between `<!-- table: NAME -->` and `<!-- end -->`."""
+"""Writes the README's tables from the results."""
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.markdown import fill_tables, markdown_table
 from bench.results_file import RESULTS, read_results
 
 README = Path(__file__).parent.parent / "README.md"
@@ -14,14 +14,12 @@ README = Path(__file__).parent.parent / "README.md"
 
 def main() -> None:
     """Fill every table whose results are there."""
-    text = README.read_text(encoding="utf-8")
+    blocks: dict[str, str] = {}
     for name, table in TABLES.items():
         if (RESULTS / f"{name}.json").exists():
             content = read_results(name)
-            block = f"<!-- table: {name} -->\n{table(content['results'])}\n{_setting(content['setting'])}\n<!-- end -->"
-            pattern = rf"<!-- table: {name} -->.*?<!-- end -->"
-            text = re.sub(pattern, lambda _, block=block: block, text, flags=re.DOTALL)
-    README.write_text(text, encoding="utf-8")
+            blocks[name] = f"{table(content['results'])}\n{_setting(content['setting'])}"
+    fill_tables(README, blocks)
 
 
 def _exactness(results: Any) -> str:
@@ -38,7 +36,7 @@ def _exactness(results: Any) -> str:
         )
         for name, cases in by_network.items()
     ]
-    return _markdown(("network", "cases", "bitwise equal", "largest difference, of the largest value"), rows)
+    return markdown_table(("network", "cases", "bitwise equal", "largest difference, of the largest value"), rows)
 
 
 def _prediction(results: Any) -> str:
@@ -54,7 +52,7 @@ def _prediction(results: Any) -> str:
         for entry in results
         for run in (entry["run"],)
     ]
-    return _markdown(("network", "workers", "policy", "predicted", "measured", "error"), rows)
+    return markdown_table(("network", "workers", "policy", "predicted", "measured", "error"), rows)
 
 
 def _overhead(results: Any) -> str:
@@ -76,12 +74,12 @@ def _overhead(results: Any) -> str:
         (f"{each['size_bytes'] // 1024} kB", f"{each['processor_s'] * 1e3:.3f} ms") for each in results["messages"]
     ]
     header = ("network", "plan", "groups", "frame", "engine alone", "overhead", "messages", "sent")
-    return f"{_markdown(header, frames)}\n\n{_markdown(('message', 'processor time, both ends'), messages)}"
+    return f"{markdown_table(header, frames)}\n\n{markdown_table(('message', 'processor time, both ends'), messages)}"
 
 
 def _planning(results: Any) -> str:
     rows = [(each["what"], f"{each['median_s']:.2f} s", f"{max(each['seconds']):.2f} s") for each in results]
-    return _markdown(("what", "median", "worst"), rows)
+    return markdown_table(("what", "median", "worst"), rows)
 
 
 TABLES: dict[str, Callable[[Any], str]] = {
@@ -90,11 +88,6 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "overhead": _overhead,
     "planning": _planning,
 }
-
-
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 
 
 def _setting(setting: Any) -> str:

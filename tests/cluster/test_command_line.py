@@ -85,6 +85,25 @@ def test_tables_for_people(folder: Path) -> None:
     assert "local-1" in legion("simulate", folder / "model.onnx", *known, "--policy", "coedge").stdout
 
 
+def test_a_plan_is_held_against_its_lower_bound(folder: Path) -> None:
+    words = ("plan", folder / "model.onnx", "--profile", folder / "counted.json", "--policy")
+    assert "above the lower bound of" in legion(*words, "auto").stdout
+    explanation = told(*words, "auto")["explanation"]
+    assert sum(explanation["predicted"].values()) == pytest.approx(explanation["predicted_s"])
+    assert sum(explanation["bound"].values()) < explanation["predicted_s"]
+    assert told(*words, "coedge")["explanation"] is None
+
+
+def test_a_run_is_explained(folder: Path) -> None:
+    words = ("run", folder / "model.onnx", "--local", 2, "--profile", folder / "counted.json", "--policy", "coedge")
+    shown = legion(*words, "--explain").stdout
+    for text in ("waiting to be fed", "difference", "lower bound", "what would help most"):
+        assert text in shown
+    ran = told(*words, "--explain", "--repeat", 3)
+    assert ran["explanation"]["measured_s"] == sorted(ran["measured_latency_s"])[1]
+    assert sum(ran["explanation"]["measured"].values()) == pytest.approx(ran["explanation"]["measured_s"])
+
+
 def test_an_image_is_run_and_its_output_saved(folder: Path) -> None:
     Image.new("RGB", (20, 10), (10, 200, 30)).save(folder / "image.png")
     words = ("--local", 2, "--profile", folder / "counted.json", "--policy", "coedge", "--compare")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,9 +17,19 @@ NAMESPACES = Path("/run/netns")
 CGROUPS = Path("/sys/fs/cgroup")
 WAIT_S = 60.0
 
-needs_root = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="network namespaces need Linux and root"
-)
+
+def _lacking() -> str:
+    """Why there can be no namespaces here, if so."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "network namespaces need Linux and root"
+    if not (shutil.which("ip") and shutil.which("tc")):
+        return "network namespaces need iproute2's ip and tc"
+    tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, text=True, check=False)
+    return f"this root may not make network namespaces: {tried.stderr.strip()}" if tried.returncode else ""
+
+
+_REASON = _lacking()
+needs_namespaces = pytest.mark.skipif(bool(_REASON), reason=_REASON)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from lab_running import User, eventually, needs_root, remains
+from lab_running import User, eventually, needs_namespaces, remains
 
-pytestmark = needs_root
+pytestmark = needs_namespaces
 BOARD = "speed = 0.3, memory_mb = 1000"
 HOLD = ["sh", "-c", "echo here; sleep 100; echo never"]
 
@@ -78,6 +78,17 @@ def test_a_lab_that_is_interrupted_while_it_comes_up(user: User) -> None:
         (state,) = user.states()
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 130
+    assert (remains(state), user.directories()) == ([], [])
+
+
+def test_a_lab_whose_keeper_is_ended_while_it_comes_up(user: User) -> None:
+    with user.start("lab", "run", user.lab_file(BOARD), "--", *HOLD) as running:
+        assert running.stderr is not None
+        assert eventually(lambda: bool(list(user.folder.glob("legion-lab-*/*/worker-0.log"))))
+        (state,) = user.states()
+        os.kill(state["owner"]["id"], signal.SIGTERM)
+        assert running.wait(30) in (5, 128 + signal.SIGTERM)  # the latter if the command was already running
+        assert b"Traceback" not in running.stderr.read()
     assert (remains(state), user.directories()) == ([], [])
 
 

@@ -7,45 +7,58 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from lab_running import User, needs_root
+from lab_running import User, needs_namespaces
 
+from legion.engine.onnx_runtime import OnnxRuntimeEngine
+from legion.model import zoo
+from legion.model.onnx_import import load_model
 from legion.profile.store import write_profile
+from legion.runtime.serve import describe_device
 from support.networks import small
-from support.profiles import counted_profile
+from support.profiles import counted_profile_of
 
-BOARDS = ("speed = 0.5, memory_mb = 1000", "speed = 0.3, memory_mb = 1000", "speed = 0.4")
+MEMORY_MB = 1500
+SPEEDS = {"board-0": 0.5, "board-1": 0.3, "board-2": 0.4}
+BOARDS = tuple(f"speed = {speed}, memory_mb = {MEMORY_MB}" for speed in SPEEDS.values())
 
 
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[User]:
-    """Someone with a small VGG-16, and a profile of it that was not measured."""
-    subject = small("vgg16")
-    (tmp_path / "vgg16.onnx").write_bytes(subject.content)
-    speeds = {"board-0": 0.5, "board-1": 0.3, "board-2": 0.4}
-    write_profile(counted_profile(subject.model, speeds), tmp_path / "profile.json")
     with closing(User(tmp_path)) as made:
         yield made
 
 
-def run_words(user: User) -> list[str]:
-    command = user.words("run", user.folder / "vgg16.onnx", "-c", "{cluster}", "--policy", "coedge", "--json")
-    return [*command, "--profile", str(user.folder / "profile.json"), "--compare", "--repeat", "2"]
+def run_words(user: User, network: bytes) -> list[str]:
+    """What runs a network as the lab's controller, by a profile that was not measured."""
+    model, profile = user.folder / "vgg16.onnx", user.folder / "profile.json"
+    model.write_bytes(network)
+    engine = OnnxRuntimeEngine(threads=1)
+    devices = {name: describe_device(name, engine, MEMORY_MB * 1_000_000) for name in SPEEDS}
+    write_profile(counted_profile_of(load_model(model), devices), profile)
+    command = user.words("run", model, "-c", "{cluster}", "--policy", "coedge", "--profile", profile)
+    return [*command, "--json", "--compare"]
 
 
-@needs_root
-@pytest.mark.parametrize("cold", [False, True])
-def test_vgg16_on_three_boards(user: User, cold: bool) -> None:
-    options = ["--cold"] if cold else []
-    lab = user.lab_file(*BOARDS)
-    told = json.loads(user.legion("lab", "run", *options, lab, "--", *run_words(user)))
+@needs_namespaces
+def test_the_whole_vgg16_on_three_boards(user: User) -> None:
+    words = run_words(user, zoo.build("vgg16").SerializeToString())
+    told = json.loads(user.legion("lab", "run", user.lab_file(*BOARDS), "--", *words))
     assert told["comparison"]["max_relative"] <= 1e-5
     assert len(told["shares"]) == 3
     assert user.directories() == []
 
 
-def test_vgg16_with_links_paced_in_the_transport(user: User) -> None:
+@needs_namespaces
+def test_weights_travel_to_cold_boards(user: User) -> None:
+    words = run_words(user, small("vgg16").content)
+    told = json.loads(user.legion("lab", "run", "--cold", user.lab_file(*BOARDS), "--", *words))
+    assert told["comparison"]["max_relative"] <= 1e-5
+    assert user.directories() == []
+
+
+def test_links_paced_in_the_transport(user: User) -> None:
     lab = user.lab_file(*BOARDS[:2], top='network = "transport"')
-    told = json.loads(user.legion("lab", "run", lab, "--", *run_words(user)))
+    told = json.loads(user.legion("lab", "run", lab, "--", *run_words(user, small("vgg16").content)))
     assert told["comparison"]["max_relative"] <= 1e-5
     assert user.directories() == []
 

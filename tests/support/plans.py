@@ -14,7 +14,7 @@ from legion.plan.lower import lower
 from legion.plan.verify import verify
 
 
-def split_plan(  # noqa: PLR0913 - all that schemes may vary in
+def split_plan(
     model: Model,
     shares: Mapping[str, float],
     *,

@@ -49,8 +49,7 @@ def _device(name: str, probes: tuple[LayerProbe, ...], speed: float) -> DevicePr
                 key=probe.key,
                 extent=probe.extent,
                 seconds=((CALL_S + _multiplications(probe) / MULTIPLICATIONS_PER_S) / speed,),
-                reference_before_s=REFERENCE_S,
-                reference_after_s=REFERENCE_S,
+                reference_s=REFERENCE_S,
             )
             for probe in probes
         ),

@@ -68,13 +68,13 @@ def down(json: Json = False) -> None:
 @lab.command()
 def status(json: Json = False) -> None:
     """List this user's labs, their devices, and whether their workers run."""
-    summaries = [_summary(state) for state in load_all()]
+    states = load_all()
     if json:
-        print_json(summaries)
+        print_json([_summary(state) for state in states])
         return
-    for state in load_all():
+    for state in states:
         output.print(_table(state))
-    if not summaries:
+    if not states:
         output.print("there is no lab")
 
 

@@ -24,6 +24,8 @@ from legion.cli.options import (
 from legion.policy.policies import policy_named
 from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.store import read_profile
+from legion.report.explain import explain
+from legion.report.explanation_text import bound_line
 from legion.report.summaries import choice_summary, costs_summary, matrices_summary
 from legion.report.tables import matrix_table, plan_tables, wild_card_line
 from legion.session.inference_session import InferenceSession
@@ -55,7 +57,8 @@ def plan(
     profile = read_profile(known) if known else None
     costs: Mapping[str, MeasurementCost] = {}
     if profile is not None and cluster is None and local is None:
-        choice = Planning(network, profile).choose(policy)
+        planning = Planning(network, profile)
+        choice = planning.choose(policy)
     else:
         with open_cluster(cluster, local) as devices, progress_bar() as progress:
             session = InferenceSession(
@@ -68,13 +71,19 @@ def plan(
                 progress=progress,
             )
             choice, costs = session.choice, session.measurement_costs
+            planning = Planning(network, session.profile, tuple(devices.devices))
+    explanation = None
+    if choice.bound_s is not None:
+        explanation = explain(network, planning.demand, planning.costs, planning.programs(choice.scheme))
     if json:
-        summary = choice_summary(network, choice) | costs_summary(costs)
+        summary = choice_summary(network, choice) | costs_summary(costs) | {"explanation": explanation}
         print_json(summary | matrices_summary(choice, matrix or ()))
         return
     for table in plan_tables(network, choice):
         output.print(table)
     output.print(wild_card_line(choice))
+    if explanation is not None:
+        output.print(bound_line(explanation))
     for name in matrix or ():
         for table in matrix_table(network, choice, name):
             output.print(table)

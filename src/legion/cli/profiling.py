@@ -12,6 +12,8 @@ from legion.profile.store import read_profile, write_profile
 from legion.report.tables import profile_table
 from legion.session.stages import Planning, profile_devices
 
+DEFAULTS = MeasurementPolicy()
+
 
 def profile(
     model: ModelFile,
@@ -19,7 +21,10 @@ def profile(
     local: Local = None,
     known: ProfileFile = None,
     save: Annotated[Path | None, typer.Option("-o", "--output", help="Write all samples to this file.")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Samples per layer and extent.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Samples per layer and extent, at most.")] = DEFAULTS.rounds,
+    budget: Annotated[
+        float, typer.Option(min=0.0, help="Seconds of each device to share out between samples; all are taken once.")
+    ] = DEFAULTS.budget_s,
     training: Annotated[
         bool, typer.Option("--training", help="Measure the layers too from which the policy aofl learns.")
     ] = False,
@@ -35,7 +40,7 @@ def profile(
             network,
             devices,
             known=before,
-            policy=MeasurementPolicy(rounds=rounds),
+            policy=MeasurementPolicy(rounds=rounds, budget_s=budget),
             training=training,
             progress=progress,
         )

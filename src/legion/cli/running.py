@@ -28,11 +28,14 @@ from legion.errors import InputError
 from legion.model.model import Array
 from legion.plan.timeline import Timeline
 from legion.profile.store import read_profile
+from legion.report.explain import Explanation, explain
+from legion.report.explanation_text import bound_line, breakdown_table, what_if_line
 from legion.report.summaries import choice_summary, costs_summary, run_summary
 from legion.report.tables import timeline_table, wild_card_line
 from legion.session.compare import Comparison, compare_with_whole
 from legion.session.feeds import check_feeds
 from legion.session.inference_session import InferenceSession
+from legion.session.stages import Planning
 
 Inputs = Annotated[
     list[str] | None,
@@ -54,6 +57,9 @@ def run(
     ] = Normalization.IMAGENET,
     repeat: Annotated[int, typer.Option(min=1, help="Run so many frames.")] = 1,
     compare: Annotated[bool, typer.Option("--compare", help="Compare with ONNX Runtime on the whole model.")] = False,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Say where the time went, predicted and measured, and what would help.")
+    ] = False,
     save: Annotated[Path | None, typer.Option("-o", "--output", help="Write the outputs to this .npz file.")] = None,
     batch: Batch = 1,
     size: Sizes = None,
@@ -75,14 +81,19 @@ def run(
             progress=progress,
         )
         outputs, timelines = run_frames(session, feeds, repeat)
+        names = tuple(devices.devices)
+    explanation = _explained(session, names, timelines) if explained else None
     comparison = compare_with_whole(model, feeds, outputs) if compare else None
     if save:
         _write_outputs(save, outputs)
     if json:
         summary = choice_summary(network, session.choice) | run_summary(session.choice, session.predicted, timelines)
-        print_json(summary | costs_summary(session.measurement_costs) | {"comparison": comparison})
+        summary |= costs_summary(session.measurement_costs)
+        print_json(summary | {"comparison": comparison, "explanation": explanation})
     else:
         _show(session, timelines, comparison)
+        if explanation is not None:
+            _print_explanation(explanation)
 
 
 def run_frames(
@@ -120,6 +131,21 @@ def _show(session: InferenceSession, timelines: Sequence[Timeline], comparison: 
     print_timeline(timelines[-1])
     if comparison is not None:
         output.print(comparison_line(comparison))
+
+
+def _explained(session: InferenceSession, devices: tuple[str, ...], timelines: Sequence[Timeline]) -> Explanation:
+    """The frame of median latency beside the prediction."""
+    planning = Planning(session.model, session.profile, devices)
+    by_latency = sorted(timelines, key=lambda timeline: timeline.latency_s)
+    median_frame = by_latency[len(by_latency) // 2]
+    return explain(session.model, planning.demand, planning.costs, session.programs, median_frame)
+
+
+def _print_explanation(explanation: Explanation) -> None:
+    """Where the time went, what could not be beaten, and what would help."""
+    output.print(breakdown_table(explanation))
+    output.print(bound_line(explanation))
+    output.print(what_if_line(explanation))
 
 
 def _write_outputs(path: Path, outputs: Mapping[str, Array]) -> None:

@@ -15,7 +15,7 @@ from legion.errors import InputError
 from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.model.signature import layer_signature
-from legion.profile.extents import ladder, measurable, tile, whole_extent
+from legion.profile.extents import measurable, measured_extents, tile, whole_extent
 from legion.profile.samples import DeviceProfile, Profile
 from legion.profile.statistics import seconds_by_extent
 from legion.profile.training import training_models
@@ -71,10 +71,10 @@ def _training() -> tuple[tuple[tuple[str, int], Work], ...]:
 
 
 def _works(model: Model, demand: Demand, layer: int) -> Sequence[tuple[int, Work]]:
-    """A layer's work at a ladder of extents, ascending; none where it depends on data."""
+    """A layer's work at the extents at which it would be measured, ascending; none where it depends on data."""
     if not measurable(model, layer):
         return ()
-    extents = reversed(tuple(ladder(whole_extent(model, demand, layer))))
+    extents = reversed(tuple(measured_extents(model, demand, layer)))
     return [(extent, layer_work(model, demand, layer, tile(model, demand, layer, extent))) for extent in extents]
 
 

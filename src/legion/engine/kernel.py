@@ -8,24 +8,26 @@ from legion.geometry.local_graph import LocalConstant, LocalGraph, LocalInput
 from legion.model.model import Operator
 
 _CHANNELS = 64
-_EXTENT = 50
+_ROWS = 16
+_COLUMNS = 50
 
 
 class ReferenceKernel:
-    """A 3x3 convolution of 64 to 64 channels on 50x50, about 2 ms on one core of a server.
+    """A 3x3 convolution of 64 to 64 channels on 16x50, about half a millisecond on one core of a server.
 
-    It runs before and after each sample: dividing by its times takes the drift of the clock rate and of
-    other load out of a measurement.
+    It runs around samples: dividing by its times takes the drift of the clock rate and of other load out of a
+    measurement. It is small enough for most processors' own caches.
     """
 
     def __init__(self, engine: Engine) -> None:
-        shape = (1, _CHANNELS, _EXTENT, _EXTENT)
+        shape = (1, _CHANNELS, _ROWS, _COLUMNS)
         self._executable = engine.prepare(_kernel_graph(), synthetic_constant)
         self._inputs = [synthetic_constant(LocalConstant(name="input", shape=shape, dtype="float32", digest=None))]
         self._executable.run(self._inputs)
 
     def time(self, clock: Callable[[], float]) -> float:
-        """Seconds that one run takes by `clock`."""
+        """Seconds that one run takes by `clock`, after one that brings its data back into the caches."""
+        self._executable.run(self._inputs)
         start = clock()
         self._executable.run(self._inputs)
         return clock() - start

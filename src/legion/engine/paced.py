@@ -41,6 +41,12 @@ class Pacer:
         self._processor_clock = processor_clock
         self._sleep = sleep
 
+    def time(self) -> float:
+        """Seconds for measuring what this thread computes: processor time over speed, which other work on this machine
+        does not lengthen; the clock itself where nothing is slowed down.
+        """
+        return self._clock() if self.speed == 1 else self._processor_clock() / self.speed
+
     @contextmanager
     def paced(self) -> Generator[None]:
         """Make the body take its processor time divided by the speed."""

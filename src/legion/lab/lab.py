@@ -169,15 +169,22 @@ def _start_keeper(state: LabState) -> "subprocess.Popen[bytes]":
 def _await_ready(state: LabState, keeper: "subprocess.Popen[bytes]") -> None:
     """Wait for what the keeper says, which has time limits of its own. Raises the error that it met."""
     assert keeper.stdout is not None  # noqa: S101 - it was opened with a pipe
-    log = state.directory / "keeper.log"
     line = keeper.stdout.readline()
     if not line:
-        raise InternalError(f"the lab did not come up: {log.read_text(encoding='utf-8')[-2000:].strip()}")
+        raise InternalError(f"the lab did not come up: {_complaints(state)[-2000:] or 'its keeper was ended'}")
     said = json.loads(line)
     if "error" in said:
         raise error_of_kind(said["error"]["kind"], said["error"]["message"])
-    for warning in log.read_text(encoding="utf-8").splitlines():
+    for warning in _complaints(state).splitlines():
         _logger.warning("%s", warning)
+
+
+def _complaints(state: LabState) -> str:
+    """What the keeper logs; nothing once it has taken the lab apart."""
+    try:
+        return (state.directory / "keeper.log").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _end_keeper(keeper: "subprocess.Popen[bytes]") -> None:

@@ -4,8 +4,13 @@ from collections.abc import Iterator
 
 from legion.geometry.box import Box
 from legion.geometry.demand import Demand
-from legion.geometry.splitting import split_axis
+from legion.geometry.splitting import split_axis, splits_features
 from legion.model.model import Model
+
+_FEATURES_BYTES = 64 << 20
+"""The most weights of which features are measured: making a session of all of VGG-16's takes seconds."""
+
+_FEATURES_FACTOR = 8
 
 
 def measurable(model: Model, layer: int) -> bool:
@@ -30,9 +35,26 @@ def tile(model: Model, demand: Demand, layer: int, extent: int) -> dict[str, Box
     return {tensor: whole.replace(axis, (low, low + extent)) for tensor, whole in wholes.items()}
 
 
-def ladder(extent: int) -> Iterator[int]:
-    """The extent, then halves of it down to one."""
+def measured_extents(model: Model, demand: Demand, layer: int) -> Iterator[int]:
+    """The extents at which a layer is measured, descending.
+
+    The whole, then halves of it down to one, since thin tiles are where seconds are least proportional. Features are
+    each computed from weights of their own, so that few of them tell what many take: a part that needs little memory,
+    and fractions of it.
+    """
+    extent = whole_extent(model, demand, layer)
+    factor = 2
+    if split_axis(demand, layer) is not None and splits_features(model, layer):
+        feature_bytes = _weights_bytes(model, layer) / extent
+        while extent > 1 and extent * feature_bytes > _FEATURES_BYTES:
+            extent = (extent + 1) // 2
+        factor = _FEATURES_FACTOR
     yield extent
     while extent > 1:
-        extent = (extent + 1) // 2
+        extent = -(-extent // factor)
         yield extent
+
+
+def _weights_bytes(model: Model, layer: int) -> int:
+    read = {name for operator in model.layers[layer].operators for name in operator.inputs}
+    return sum(array.nbytes for name, array in model.constants.items() if name in read)

@@ -21,7 +21,7 @@ IMAGE_RANK = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two layers as one segment, on half of the second's extent; `tensor` is what the first hands to the second.
+    """Two layers as one segment, on a quarter of the second's extent; `tensor` is what the first hands to the second.
 
     `key` and `extent` are as in `LayerSample`.
     """
@@ -39,7 +39,7 @@ def largest_pairs(model: Model, demand: Demand) -> tuple[Pair, ...]:
     for first, tensor, second in by_size:
         key = f"{layer_signature(model, first)}+{layer_signature(model, second)}"
         if key not in pairs:
-            extent = (whole_extent(model, demand, second) + 1) // 2
+            extent = -(-whole_extent(model, demand, second) // 4)
             segment = build_segment(demand, (first, second), tile(model, demand, second, extent))
             pairs[key] = Pair(key=key, extent=extent, tensor=tensor, segment=segment)
         if len(pairs) == _PAIRS:

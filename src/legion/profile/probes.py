@@ -11,7 +11,7 @@ from legion.geometry.localize import localize
 from legion.geometry.segment import Segment
 from legion.model.model import Array, Model
 from legion.model.signature import layer_signature
-from legion.profile.extents import ladder, measurable, tile, whole_extent
+from legion.profile.extents import measurable, measured_extents, tile
 from legion.profile.pairs import largest_pairs
 
 
@@ -37,18 +37,19 @@ class ProbePlan:
 
 
 def plan_probes(model: Model, demand: Demand) -> ProbePlan:
-    """A ladder of extents for every distinct layer, the whole, then halves down to one; then the largest pairs.
+    """The largest pairs, and a ladder of extents for every distinct layer; see `measured_extents`.
 
-    The ladder's samples together take about twice the whole, so its length costs little, and thin tiles are where
-    seconds are least proportional. A layer that can't be split is measured whole; one that is not `measurable`, never.
+    The ladder's samples together take about twice the whole, so its length costs little.
+    A layer that can't be split is measured whole; one that is not `measurable`, never.
     """
     pool = ConstantPool(model, synthetic=True)
     segments = {(pair.key, pair.extent): pair.segment for pair in largest_pairs(model, demand)}
+    seen: set[str] = set()
     for layer in range(len(model.layers)):
         key = layer_signature(model, layer)
-        extent = whole_extent(model, demand, layer)
-        if (key, extent) not in segments and measurable(model, layer):
-            for part in ladder(extent):
+        if key not in seen and measurable(model, layer):
+            seen.add(key)
+            for part in measured_extents(model, demand, layer):
                 segments[key, part] = build_segment(demand, (layer,), tile(model, demand, layer, part))
     return ProbePlan(
         probes=tuple(layer_probe(model, pool, key, extent, segment) for (key, extent), segment in segments.items()),

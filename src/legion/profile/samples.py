@@ -10,21 +10,22 @@ from legion.profile.measurement_cost import MeasurementCost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasurementPolicy:
-    """How a figure is taken: unmeasured warm-ups, then `rounds` rounds, each over all probes, shuffled.
+    """How a figure is taken: rounds over all probes, shuffled, in which long probes take part less often.
 
-    A short layer runs once more before it is timed, so that its data is in the caches, as it is when the layer before
-    has just made it. A reference kernel runs before and after each sample; see
-    `legion.profile.statistics.normalised_s`.
+    `budget_s` seconds of the device are shared out evenly: a probe runs until its part is spent, at least once, and at
+    most `rounds` times. Before each run its inputs are brought into the caches, as if the layer before had just made
+    them; the weights are not. A reference kernel runs now and then; see `legion.profile.statistics.normalised_s`.
     """
 
-    warmups: int = 1
     rounds: int = 5
+    budget_s: float = 4.0
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSample:
-    """One layer at one extent of its split axis, in seconds, one entry per round in each field.
+    """One layer at one extent of its split axis: `seconds`, and in `reference_s` what the reference kernel took in the
+    same round, in the median; one entry per round in each.
 
     `key` is the layer's signature: operators, attributes and shapes; identical layers share it. Two signatures joined
     by "+" stand for a pair of layers run as one, at an extent of the second.
@@ -34,8 +35,7 @@ class LayerSample:
     key: str
     extent: int
     seconds: tuple[float, ...]
-    reference_before_s: tuple[float, ...]
-    reference_after_s: tuple[float, ...]
+    reference_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,26 +1,20 @@
 """From samples to figures: what a layer or a message takes, with the device's drift taken out."""
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 from statistics import median
 
 from legion.profile.samples import DeviceProfile, LayerSample
 
 
 def reference_s(profile: DeviceProfile) -> float:
-    """R0: the median of all the times that the reference kernel took on this device, in seconds."""
-    return median(
-        seconds for sample in profile.layers for seconds in (*sample.reference_before_s, *sample.reference_after_s)
-    )
+    """R0: the median over all samples of what the reference kernel took on this device, in seconds."""
+    return median(seconds for sample in profile.layers for seconds in sample.reference_s)
 
 
 def normalised_s(sample: LayerSample, reference_s: float) -> float:
-    """The median over rounds of `t * R0 / sqrt(before * after)`, in seconds; see `reference_s`."""
+    """The median over rounds of `t * R0 / r`, in seconds, where r is what the reference took then: `reference_s`."""
     return median(
-        seconds * reference_s / sqrt(before * after)
-        for seconds, before, after in zip(
-            sample.seconds, sample.reference_before_s, sample.reference_after_s, strict=True
-        )
+        seconds * reference_s / reference for seconds, reference in zip(sample.seconds, sample.reference_s, strict=True)
     )
 
 

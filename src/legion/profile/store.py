@@ -12,7 +12,7 @@ from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, Profile
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def _is_sound(device: DeviceProfile) -> bool:
 
 
 def _is_sound_layer(sample: LayerSample) -> bool:
-    rounds = (sample.seconds, sample.reference_before_s, sample.reference_after_s)
+    rounds = (sample.seconds, sample.reference_s)
     return sample.extent > 0 and len({len(values) for values in rounds}) == 1 and all(map(_all_positive, rounds))
 
 

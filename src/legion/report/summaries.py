@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from legion.model.model import Model
+from legion.plan.group_times import group_times_s
 from legion.plan.timeline import Timeline
 from legion.policy.base import Choice
 from legion.profile.measurement_cost import MeasurementCost
-from legion.plan.group_times import group_times_s
 from legion.report.tables import matrices_of
 
 Summary = dict[str, object]

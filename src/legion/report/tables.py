@@ -11,11 +11,11 @@ from legion.cost.shares import whole_model_s
 from legion.errors import InputError
 from legion.model.model import Model
 from legion.plan.assign import Shares
+from legion.plan.group_times import group_times_s
 from legion.plan.scheme import Group
 from legion.plan.timeline import Timeline
 from legion.policy.base import Candidate, Choice
 from legion.profile.samples import Profile
-from legion.plan.group_times import group_times_s
 
 _MATRIX_MEANINGS = {
     "S": "Set: ms to send each layer's input share",

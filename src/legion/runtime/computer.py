@@ -146,7 +146,8 @@ class Computer:
             case ProbeLayers(probes=probes, policy=policy):
                 progress = self._progress(epoch, request.request)
                 try:
-                    samples = Profiler(self._engine, self._store.load, self._clock).measure(probes, policy, progress)
+                    profiler = Profiler(self._engine, self._store.load, self._pacer.time)
+                    samples = profiler.measure(probes, policy, progress)
                 finally:
                     self._engine.retain(self._graphs)
                 return LayersProbed(request=request.request, samples=samples)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -44,6 +45,7 @@ from legion.wire.messages import (
 )
 
 _CLOCK_READINGS = 12
+_LEAST_LINK_ROUNDS = 2
 
 T = TypeVar("T")
 
@@ -218,10 +220,11 @@ class Controller:
             return answer_of(call, LayersProbed).samples
 
     def probe_link(
-        self, device: str, sizes_bytes: Sequence[int], rounds: int
+        self, device: str, sizes_bytes: Sequence[int], rounds: int, budget_s: float = inf
     ) -> tuple[tuple[LinkSample, ...], float, float]:
         """Measure the way to a device and back; it takes the place of the installed plan.
 
+        After a round that is not counted there are as many as fit into `budget_s`, two at least and `rounds` at most.
         Returns the samples of both directions for each size, the least round trip in seconds, and
         how many bytes a second the device copies in its memory.
 
@@ -231,7 +234,8 @@ class Controller:
             self.install(link_plan(device, sizes_bytes))
             before = self._read_clock(device)
             frames: list[Mapping[str, FrameReport]] = []
-            for _ in range(rounds + 1):
+            ends_s = self._clock() + budget_s
+            while len(frames) <= rounds and (len(frames) <= _LEAST_LINK_ROUNDS or self._clock() < ends_s):
                 self.run(link_inputs(sizes_bytes), outputs=())
                 frames.append(self.reports())
             reading = best_reading([before, self._read_clock(device)])
@@ -256,7 +260,8 @@ class Controller:
     ) -> None:
         """See that each device has the constants that it wants."""
         if self._cache is not None:
-            fill_cache(self._cache, set[str]().union(*wanted.values()), constants)
+            with self._lock:
+                fill_cache(self._cache, set[str]().union(*wanted.values()), constants)
         upload(self._switchboard, wanted, constants, self._timeouts.silence_s, progress)
 
     def _frame_event(self, event: FrameEvent) -> None:

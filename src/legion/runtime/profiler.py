@@ -1,8 +1,9 @@
-"""Measures on this device, by the protocol: warm-ups, shuffled rounds, a reference kernel around each sample."""
+"""Measures on this device, by the protocol of `MeasurementPolicy`."""
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from legion.profile.samples import LayerSample, MeasurementPolicy
 
 _COPIED_BYTES = 16 << 20
 _COPY_ROUNDS = 5
-_SHORT_S = 5e-3
-"""Runs below this are short: what they miss in the caches weighs."""
+_KERNELS_APART = 20
+"""The reference kernel runs again after so many times its own time."""
 
 Progress = Callable[[float], None]
 """Told the fraction that is done, after each step; may raise to end the measuring."""
@@ -35,28 +36,37 @@ class Profiler:
     def measure(
         self, probes: Sequence[LayerProbe], policy: MeasurementPolicy, progress: Progress
     ) -> tuple[LayerSample, ...]:
-        """One sample per probe, in their order, with `policy.rounds` entries each."""
+        """One sample per probe, in their order, with at most `policy.rounds` entries each."""
         kernel = ReferenceKernel(self._engine)
-        steps = len(probes) * (2 + policy.rounds)
+        steps = len(probes) * (1 + policy.rounds)
         subjects: list[_Subject] = []
         for probe in probes:
             subjects.append(_Subject(probe, self._engine.prepare(probe.graph, self._load)))
             progress(len(subjects) / steps)
-        done = len(probes)
-        for subject in subjects:
-            for _ in range(policy.warmups):
-                subject.run()
-            done += 1
-            progress(done / steps)
-        order = list(subjects)
+        part_s = policy.budget_s / max(1, len(probes))
         shuffler = random.Random(policy.seed)
-        for _ in range(policy.rounds):
+        for number in range(policy.rounds):
+            order = [subject for subject in subjects if number == 0 or sum(subject.seconds) < part_s]
             shuffler.shuffle(order)
-            for subject in order:
-                subject.measure(kernel, self._clock)
-                done += 1
-                progress(done / steps)
+            self._round(
+                order, kernel, lambda done, number=number: progress((len(probes) * (1 + number) + done) / steps)
+            )
+        progress(1.0)
         return tuple(subject.sample() for subject in subjects)
+
+    def _round(self, order: Sequence["_Subject"], kernel: ReferenceKernel, progress: Progress) -> None:
+        """One entry for each; the reference kernel runs whenever a few times its own time has passed."""
+        references = [kernel.time(self._clock)]
+        passed_s = 0.0
+        for done, subject in enumerate(order, 1):
+            subject.seconds.append(subject.time(self._clock))
+            passed_s += subject.seconds[-1]
+            if passed_s > _KERNELS_APART * references[0]:
+                references.append(kernel.time(self._clock))
+                passed_s = 0.0
+            progress(done)
+        for subject in order:
+            subject.reference_s.append(median(references))
 
 
 def measure_copying(clock: Callable[[], float], pacer: Pacer | None = None) -> float:
@@ -81,8 +91,7 @@ class _Subject:
     executable: Executable
     inputs: list[Array] = field(init=False)
     seconds: list[float] = field(default_factory=list[float])
-    before_s: list[float] = field(default_factory=list[float])
-    after_s: list[float] = field(default_factory=list[float])
+    reference_s: list[float] = field(default_factory=list[float])
 
     def __post_init__(self) -> None:
         self.inputs = [
@@ -90,25 +99,12 @@ class _Subject:
             for each, shape in zip(self.probe.graph.inputs, self.probe.input_shapes, strict=True)
         ]
 
-    def run(self) -> None:
-        self.executable.run(self.inputs)
-
-    def measure(self, kernel: ReferenceKernel, clock: Callable[[], float]) -> None:
-        """One entry. Short runs are timed the second time: in a program their input has just been made.
-
-        Coming after others' data they find their own in no cache, which costs them up to twice their time.
-        """
-        before_s = kernel.time(clock)
-        seconds = self._time(clock)
-        if seconds < _SHORT_S:
-            seconds = self._time(clock)
-        self.before_s.append(before_s)
-        self.seconds.append(seconds)
-        self.after_s.append(kernel.time(clock))
-
-    def _time(self, clock: Callable[[], float]) -> float:
+    def time(self, clock: Callable[[], float]) -> float:
+        """Seconds of one run on inputs that were just written, as they are in a program."""
+        for values in self.inputs:
+            np.maximum(values, values, out=values)
         start_s = clock()
-        self.run()
+        self.executable.run(self.inputs)
         return clock() - start_s
 
     def sample(self) -> LayerSample:
@@ -116,6 +112,5 @@ class _Subject:
             key=self.probe.key,
             extent=self.probe.extent,
             seconds=tuple(self.seconds),
-            reference_before_s=tuple(self.before_s),
-            reference_after_s=tuple(self.after_s),
+            reference_s=tuple(self.reference_s),
         )

@@ -1,5 +1,7 @@
 """What no plan can beat: a lower bound on the latency."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from legion.cost.tables import Array, Places, Tables
@@ -7,43 +9,72 @@ from legion.cost.tables import Array, Places, Tables
 _STEPS = 200
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The parts of a lower bound: the first way in, computing, and the last way out."""
+
+    inward_s: float
+    computing_s: float
+    outward_s: float
+
+    @property
+    def latency_s(self) -> float:
+        return self.inward_s + self.computing_s + self.outward_s
+
+
 def least_s(tables: Tables) -> float:
-    """A lower bound, in seconds, of all plans that share layers out along their axes, whatever is fused or sent.
+    """A lower bound, in seconds, of all plans that share layers out along their axes, whatever is fused or sent."""
+    return lower_bound(tables).latency_s
 
-    Computing must be done somewhere, at each device's best rate for each layer. If it were divisible at will, the last
-    device would end no sooner than `sum_k min_d w_d c_dk` for any weights `w` of the devices that sum to one, `c_dk`
-    being a whole layer's seconds at that rate (duality of linear programmes); good weights are found by subgradient
-    steps. Before that, the thinnest part of an input has to arrive, and after it, the thinnest part of an output.
+
+def lower_bound(tables: Tables) -> Bound:
+    """The same in its parts.
+
+    Computing must be done somewhere, at each device's best rate for each layer. Before that, the thinnest part of an
+    input has to arrive, and after it, the thinnest part of an output.
     """
-    return _ends_s(tables) + _computing_s(_best_rates(tables))
+    inward_s, outward_s = _ends_s(tables)
+    return Bound(inward_s=inward_s, computing_s=divided(best_rates(tables))[0], outward_s=outward_s)
 
 
-def _best_rates(tables: Tables) -> Array:
-    """(device, layer): seconds of a whole layer, at the number of units at which a unit is cheapest."""
+def best_rates(tables: Tables) -> Array:
+    """(device, layer): seconds of a whole layer, at the number of units at which a unit is cheapest.
+
+    Below zero where running as one with others saves more than the layer takes.
+    """
     columns: list[Array] = []
     for layer, seconds in enumerate(tables.seconds):
         extent = int(tables.extents[layer])
         units: Places = np.arange(1, extent + 1)
         per_unit = np.min(seconds[:, 1:] / units, axis=1) - tables.saved_s_per_unit[layer]
-        columns.append(np.maximum(per_unit, 0.0) * extent)
+        columns.append(per_unit * extent)
     return np.stack(columns, axis=1)
 
 
-def _computing_s(whole_s: Array) -> float:
+def divided(whole_s: Array) -> tuple[float, Array]:
+    """Seconds of computing that was divisible at will, and weights of the devices that prove it; they sum to one.
+
+    `whole_s` is (device, layer): a whole layer's seconds `c_dk`. The last device ends no sooner than
+    `sum_k min_d w_d c_dk` for any weights `w` (duality of linear programmes); good ones are found by subgradient steps.
+    What saves time, every device may do.
+    """
     speeds = 1.0 / np.maximum(whole_s.sum(axis=1), 1e-12)
-    weights = speeds / speeds.sum()
+    weights = best_weights = speeds / speeds.sum()
     best = 0.0
     for step in range(1, _STEPS + 1):
         weighted = weights[:, None] * whole_s
         chosen = np.argmin(weighted, axis=0)
-        best = max(best, float(weighted.min(axis=0).sum()))
+        saved: Array = np.sum(np.minimum(weighted, 0.0), axis=0)
+        least = float(np.where(saved < 0.0, saved, weighted.min(axis=0)).sum())
+        if least > best:
+            best, best_weights = least, weights
         load = np.bincount(chosen, whole_s[chosen, np.arange(whole_s.shape[1])], len(weights))
-        weights = weights * np.exp((load / max(load.max(), 1e-12) - 1.0) / step)
-        weights /= weights.sum()
-    return best
+        weights = weights * np.exp((load / max(np.abs(load).max(), 1e-12) - 1.0) / step)
+        weights = weights / weights.sum()
+    return best, best_weights
 
 
-def _ends_s(tables: Tables) -> float:
+def _ends_s(tables: Tables) -> tuple[float, float]:
     """The least way in of any part of an input, and the least way out of any part of an output."""
     controller = len(tables.devices)
     inputs = tables.bytes_per_unit[tables.layers :]
@@ -52,4 +83,8 @@ def _ends_s(tables: Tables) -> float:
     outward_s = (
         tables.latency_s[:-1, controller] + outputs.min(initial=np.inf) * tables.seconds_per_byte[:-1, controller]
     )
-    return float(sum(seconds.min() for seconds in (inward_s, outward_s) if np.isfinite(seconds).all()))
+    return _least(inward_s), _least(outward_s)
+
+
+def _least(seconds: Array) -> float:
+    return float(seconds.min()) if np.isfinite(seconds).all() else 0.0

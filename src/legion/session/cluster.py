@@ -23,11 +23,15 @@ class Cluster:
 
     Several sessions may share a cluster, also in several threads: the plan of the one that runs is
     installed on demand. Whoever needs the devices for longer than a frame holds `exclusive`.
+    `share_machine` tells that the devices are processes on this machine, which take each other's cores.
     """
 
-    def __init__(self, controller: Controller, devices: Mapping[str, DeviceInfo], owned: ExitStack) -> None:
+    def __init__(
+        self, controller: Controller, devices: Mapping[str, DeviceInfo], owned: ExitStack, *, share_machine: bool
+    ) -> None:
         self.controller = controller
         self.devices = devices
+        self.share_machine = share_machine
         self._owned = owned
         self.exclusive = RLock()
 
@@ -88,20 +92,22 @@ def local_cluster(devices: int = 2, *, threads: int = 1) -> Cluster:
     owned = ExitStack()
     try:
         workers = owned.enter_context(start_local_workers(devices, threads=threads))
-        return _connected(workers.devices, owned, ControllerSetting())
+        return _connected(workers.devices, owned, ControllerSetting(), share_machine=True)
     except BaseException:
         owned.close()
         raise
 
 
-def _connected(devices: Sequence[Device], owned: ExitStack, setting: ControllerSetting) -> Cluster:
+def _connected(
+    devices: Sequence[Device], owned: ExitStack, setting: ControllerSetting, *, share_machine: bool = False
+) -> Cluster:
     if not devices:
         raise InputError("a cluster needs at least one device")
     transport = real_network(setting.bandwidth_bytes_per_s)
     controller = Controller(devices, transport, weight_cache=setting.weight_cache)
     owned.callback(controller.close)
     try:
-        return Cluster(controller, controller.connect(), owned)
+        return Cluster(controller, controller.connect(), owned, share_machine=share_machine)
     except BaseException:
         owned.close()
         raise

@@ -1,7 +1,10 @@
-"""One device measured: layers, the way there and back, and what the measuring took."""
+"""Devices measured: their layers, many devices at once, then their links one by one, and what the measuring took."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import Event
 from time import perf_counter
 
 from legion.cluster.device import DeviceInfo
@@ -11,9 +14,25 @@ from legion.profile.probes import ProbePlan
 from legion.profile.samples import DeviceProfile, LayerSample, MeasurementPolicy
 from legion.session.cluster import Cluster
 
-LINK_SIZES_BYTES = (1_000, 10_000, 100_000, 1_000_000, 4_000_000)
+LINK_SIZES_BYTES = (1_000, 10_000, 50_000, 250_000)
 LINK_ROUNDS = 7
-_LINK_WARMUPS = 1
+LINK_BUDGET_S = 0.2
+_TICK_S = 0.1
+
+Report = Callable[[float], None]
+"""Told the fraction that is done; may raise to end the measuring."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredLayers:
+    """A device's samples, and what each part of them took."""
+
+    samples: tuple[LayerSample, ...]
+    costs: Mapping[str, MeasurementCost]
+
+
+class _EndedError(Exception):
+    """Another device failed, or the caller has had enough."""
 
 
 def same_kind(one: DeviceInfo, other: DeviceInfo) -> bool:
@@ -23,17 +42,50 @@ def same_kind(one: DeviceInfo, other: DeviceInfo) -> bool:
     ) and one.versions.get(one.engine) == other.versions.get(other.engine)
 
 
-def measure_device(
+def measure_layers(
     cluster: Cluster,
-    name: str,
-    plans: Mapping[str, ProbePlan],
+    plans: Mapping[str, Mapping[str, ProbePlan]],
     policy: MeasurementPolicy,
-    report: Callable[[float], None],
-) -> DeviceProfile:
-    """The profile of the device `name`, with the samples of all plans; its costs are kept under the plans' names.
+    report: Report,
+) -> Mapping[str, MeasuredLayers]:
+    """What devices take for the layers of their plans, by device, all measured at the same time; `plans` are by device
+    and then by the part under which its cost is kept.
 
-    Raises PeerError, with the device's name, if it fails.
+    Raises PeerError, with the device's name, if one fails; the others then stop too.
     """
+    ended = Event()
+    fractions = dict.fromkeys(plans, 0.0)
+
+    def measured(name: str) -> MeasuredLayers:
+        def note(fraction: float) -> None:
+            if ended.is_set():
+                raise _EndedError
+            fractions[name] = fraction
+
+        return _measure_device(cluster, name, plans[name], policy, note)
+
+    with ThreadPoolExecutor(max_workers=max(1, len(plans))) as pool:
+        futures = {name: pool.submit(measured, name) for name in plans}
+        try:
+            _wait_for_all(futures.values(), lambda: report(sum(fractions.values()) / len(plans)))
+        finally:
+            ended.set()
+    return {name: future.result() for name, future in futures.items()}
+
+
+def _wait_for_all(futures: Iterable[Future[MeasuredLayers]], tick: Callable[[], None]) -> None:
+    """Wait until all are done, or one has failed; raises what it raised."""
+    running = set(futures)
+    while running:
+        done, running = wait(running, _TICK_S)
+        for future in done:
+            future.result()
+        tick()
+
+
+def _measure_device(
+    cluster: Cluster, name: str, plans: Mapping[str, ProbePlan], policy: MeasurementPolicy, report: Report
+) -> MeasuredLayers:
     samples: list[LayerSample] = []
     costs: dict[str, MeasurementCost] = {}
     total = sum(len(plan.probes) for plan in plans.values())
@@ -48,17 +100,27 @@ def measure_device(
         taken_s = perf_counter() - begun_s
         segments = frozenset(f"{name} {graph_key(probe.graph)}" for probe in plan.probes)
         costs[part] = MeasurementCost(device_busy_s=taken_s, wall_s=taken_s, segments=segments)
+    return MeasuredLayers(samples=tuple(samples), costs=costs)
+
+
+def with_links(cluster: Cluster, name: str, layers: MeasuredLayers, policy: MeasurementPolicy) -> DeviceProfile:
+    """The profile of the device `name`: its layers, and the way there and back, which is measured now.
+
+    Raises PeerError, with the device's name, if it fails.
+    """
     begun_s = perf_counter()
-    links, round_trip_s, copy_bytes_per_s = cluster.controller.probe_link(name, LINK_SIZES_BYTES, LINK_ROUNDS)
-    frames = LINK_ROUNDS + _LINK_WARMUPS
-    costs["links"] = MeasurementCost(wall_s=perf_counter() - begun_s, bytes_moved=2 * sum(LINK_SIZES_BYTES) * frames)
+    links, round_trip_s, copy_bytes_per_s = cluster.controller.probe_link(
+        name, LINK_SIZES_BYTES, LINK_ROUNDS, LINK_BUDGET_S
+    )
+    frames = 1 + len(links[0].seconds)
+    cost = MeasurementCost(wall_s=perf_counter() - begun_s, bytes_moved=2 * sum(LINK_SIZES_BYTES) * frames)
     return DeviceProfile(
         device=cluster.devices[name],
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         policy=policy,
-        layers=tuple(samples),
+        layers=layers.samples,
         links=links,
         round_trip_s=round_trip_s,
         copy_bytes_per_s=copy_bytes_per_s,
-        costs=costs,
+        costs={**layers.costs, "links": cost},
     )

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from legion.cluster.device import DeviceInfo
 from legion.cost.fit import cost_model
 from legion.cost.model import CostModel
 from legion.errors import InputError
@@ -20,12 +21,12 @@ from legion.plan.timeline import Timeline
 from legion.plan.verify import verify
 from legion.policy.base import Choice, Request, Trial
 from legion.policy.policies import policy_named
-from legion.profile.probes import plan_probes
-from legion.profile.samples import MeasurementPolicy, Profile
+from legion.profile.probes import ProbePlan, plan_probes
+from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
 from legion.profile.store import merged, missing_probes
 from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
-from legion.session.device_profile import measure_device, same_kind
+from legion.session.device_profile import MeasuredLayers, measure_layers, same_kind, with_links
 from legion.session.progress import Progress, silent
 from legion.simulate.simulate import simulate
 
@@ -43,32 +44,56 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
 ) -> Profile:
     """Measure the single layers of `model` and the links on every device of the cluster.
 
-    Devices are measured one after the other, so that those that share a machine do not disturb each
-    other. Only what `known` lacks is measured, or has of another machine or engine under the same name; the
-    result holds both. With `training`, so are the layers from
-    which policies learn. Raises PeerError, with the device's name, if one fails.
+    Layers are measured on all devices at once, unless these share this machine; links one after the other, since they
+    share the controller's ports. Only what `known` lacks is measured, or has of another machine or engine under the
+    same name; the result holds both. With `training`, so are the layers from which policies learn. Raises PeerError,
+    with the device's name, if one fails.
     """
     policy = policy or MeasurementPolicy()
     plans = {"layers": plan_probes(model, Demand(model))}
     if training:
         plans["training"] = plan_training()
-    devices = dict(known.devices) if known else {}
-    for place, name in enumerate(cluster.devices):
+    devices = {name: _believed(known, name, info) for name, info in cluster.devices.items()}
+    missing = {name: _missing(plans, devices[name]) for name in devices}
+    missing = {name: lacking for name, lacking in missing.items() if lacking or devices[name] is None}
+    measured = dict(known.devices) if known else dict[str, DeviceProfile]()
+    with cluster.exclusive:
+        for name, layers in _measured_layers(cluster, missing, policy, progress).items():
+            progress(f"measuring the link to {name}", 1.0)
+            newer, older = with_links(cluster, name, layers, policy), devices[name]
+            measured[name] = newer if older is None else merged(older, newer)
+    return Profile(devices=measured)
 
-        def report(fraction: float, name: str = name, place: int = place) -> None:
-            progress(f"profiling {name}", (place + fraction) / len(cluster.devices))
 
-        before = devices.get(name)
-        if before is not None and not same_kind(before.device, cluster.devices[name]):
-            _logger.warning("the profile of %s is of another machine or engine; measuring anew", name)
-            before = None
-        missing = {part: replace(plan, probes=missing_probes(before, plan.probes)) for part, plan in plans.items()}
-        missing = {part: plan for part, plan in missing.items() if plan.probes}
-        if missing or before is None:
-            with cluster.exclusive:
-                measured = measure_device(cluster, name, missing, policy, report)
-            devices[name] = measured if before is None else merged(before, measured)
-    return Profile(devices=devices)
+def _measured_layers(
+    cluster: Cluster, missing: Mapping[str, Mapping[str, ProbePlan]], policy: MeasurementPolicy, progress: Progress
+) -> Mapping[str, MeasuredLayers]:
+    """All devices at once, or one after the other where they would take each other's cores."""
+    at_once = [(name,) for name in missing] if cluster.share_machine else [tuple(missing)] if missing else []
+    layers: dict[str, MeasuredLayers] = {}
+    for names in at_once:
+        stage, done = f"profiling {', '.join(names)}", len(layers)
+
+        def report(fraction: float, stage: str = stage, done: int = done, count: int = len(names)) -> None:
+            progress(stage, (done + fraction * count) / len(missing))
+
+        layers |= measure_layers(cluster, {name: missing[name] for name in names}, policy, report)
+    return layers
+
+
+def _believed(known: Profile | None, name: str, info: DeviceInfo) -> DeviceProfile | None:
+    """What is known of a device, if it is of the machine and engine that bear the name now."""
+    before = known.devices.get(name) if known else None
+    if before is not None and not same_kind(before.device, info):
+        _logger.warning("the profile of %s is of another machine or engine; measuring anew", name)
+        return None
+    return before
+
+
+def _missing(plans: Mapping[str, ProbePlan], before: DeviceProfile | None) -> Mapping[str, ProbePlan]:
+    """The plans without what has been measured."""
+    missing = {part: replace(plan, probes=missing_probes(before, plan.probes)) for part, plan in plans.items()}
+    return {part: plan for part, plan in missing.items() if plan.probes}
 
 
 class Planning:

@@ -12,16 +12,22 @@ from legion.errors import InputError
 from legion.plan.scheme import Scheme
 from legion.profile.measurement_cost import MeasurementCost
 
-_HEADER = b'{"legion_trials":1}\n'
+_HEADER = b'{"legion_trials":2}\n'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
-    """One scheme's frames on the devices, and what they took. `model` is for readers; `key` says what was run."""
+    """One scheme's frames on the devices, and what they took. `model` is for readers; `key` says what was run.
+
+    `run_s` are each device's seconds of running in each frame, assembling its inputs included; `overruns_s` the
+    overrun of the device with the most.
+    """
 
     key: str
     model: str
     latencies_s: tuple[float, ...]
+    run_s: Mapping[str, tuple[float, ...]]
+    overruns_s: tuple[float, ...]
     cost: MeasurementCost
 
 

@@ -1,19 +1,21 @@
 """Runs schemes on the devices for policies that want to know, and counts what that takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
 from legion.engine.base import graph_key
 from legion.model.model import Model
 from legion.plan.executable import ExecutablePlan
+from legion.plan.program import Run, Send
 from legion.plan.scheme import CONTROLLER, Scheme
-from legion.plan.timeline import Timeline
 from legion.profile.measurement_cost import MeasurementCost
 from legion.session.cluster import Cluster
 from legion.session.feeds import computed_outputs, sample_feeds
 from legion.session.progress import Progress
 from legion.session.trial_store import TrialRecord, TrialStore, trial_key
+from legion.wire.messages import FrameReport
 
 WARMUPS = 1
 FRAMES = 5
@@ -22,18 +24,34 @@ Planner = Callable[[Model, Scheme], ExecutablePlan]
 """Makes a scheme of a model ready; raises InfeasibleError where it does not fit into the devices."""
 
 
-class Trials:
-    """A policy's `Trial`. What the store holds is not run again, but what it took then is counted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """What a frame took: as a whole, each device for its runs, and all nodes for what they sent."""
 
-    def __init__(self, cluster: Cluster, planner: Planner, store: TrialStore, progress: Progress) -> None:
+    latency_s: float
+    run_s: Mapping[str, float]
+    overrun_s: float
+    sent_bytes: int
+
+
+class Trials:
+    """A policy's `Trial`: a few `frames` of seeded numbers after a warm-up.
+
+    What the store holds is not run again, but what it took then is counted.
+    """
+
+    def __init__(
+        self, cluster: Cluster, planner: Planner, store: TrialStore, progress: Progress, *, frames: int = FRAMES
+    ) -> None:
         self._cluster = cluster
         self._planner = planner
         self._store = store
         self._progress = progress
+        self._frame_count = frames
         self._used: dict[str, TrialRecord] = {}
 
     def __call__(self, model: Model, scheme: Scheme) -> float:
-        """Median seconds of a few frames of seeded numbers, after a warm-up."""
+        """Median seconds of the frames."""
         key = trial_key(scheme, self._cluster.devices)
         record = self._store.get(key)
         if record is None:
@@ -56,27 +74,49 @@ class Trials:
         devices = [name for name in plan.nodes if name != CONTROLLER]
         busy_s = (perf_counter() - installing_s) * len(devices)
         frames = self._frames(model, plan)
-        latencies_s = tuple(timeline.latency_s for timeline in frames[WARMUPS:])
-        events = [event for timeline in frames for event in timeline.events]
+        counted = frames[WARMUPS:]
         return TrialRecord(
             key=key,
             model=model.name,
-            latencies_s=latencies_s,
+            latencies_s=tuple(frame.latency_s for frame in counted),
+            run_s={name: tuple(frame.run_s[name] for frame in counted) for name in devices},
+            overruns_s=tuple(frame.overrun_s for frame in counted),
             cost=MeasurementCost(
-                device_busy_s=busy_s + sum(event.end_s - event.start_s for event in events if event.kind == "run"),
+                device_busy_s=busy_s + sum(sum(frame.run_s.values()) for frame in frames),
                 wall_s=perf_counter() - begun_s,
-                bytes_moved=sum(event.size_bytes for event in events if event.kind == "send"),
+                bytes_moved=sum(frame.sent_bytes for frame in frames),
                 segments=frozenset(
                     f"{name} {graph_key(graph)}" for name in devices for graph in plan.nodes[name].graphs
                 ),
             ),
         )
 
-    def _frames(self, model: Model, plan: ExecutablePlan) -> list[Timeline]:
+    def _frames(self, model: Model, plan: ExecutablePlan) -> list[_Frame]:
         feeds = sample_feeds(model)
-        frames: list[Timeline] = []
-        for frame in range(WARMUPS + FRAMES):
-            self._progress(f"trying {model.name}", frame / (WARMUPS + FRAMES))
+        count = WARMUPS + self._frame_count
+        frames: list[_Frame] = []
+        for frame in range(count):
+            self._progress(f"trying {model.name}", frame / count)
+            begun_s = perf_counter()
             self._cluster.run(plan, feeds, computed_outputs(model), self._progress)
-            frames.append(self._cluster.controller.timeline())
+            latency_s = perf_counter() - begun_s
+            # Durations need no common clock, and reading all clocks would take as long as a short frame.
+            frames.append(_frame(plan, self._cluster.controller.reports(), latency_s))
         return frames
+
+
+def _frame(plan: ExecutablePlan, reports: Mapping[str, FrameReport], latency_s: float) -> _Frame:
+    run_s = {name: 0.0 for name in plan.nodes if name != CONTROLLER}
+    sent_bytes = 0
+    for name, report in reports.items():
+        instructions = plan.nodes[name].program.instructions
+        for record in report.records:
+            match instructions[record.instruction]:
+                case Run():
+                    run_s[name] += record.end_s - record.start_s
+                case Send():
+                    sent_bytes += record.size_bytes
+                case _:
+                    pass
+    overrun_s = max(report.overrun_s for report in reports.values())
+    return _Frame(latency_s=latency_s, run_s=run_s, overrun_s=overrun_s, sent_bytes=sent_bytes)

@@ -8,13 +8,12 @@ from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, Measu
 from legion.profile.training import plan_training
 
 
-def layer_sample(key="k", extent=4, seconds=(1.0,), references=(0.01,), references_after=None):
+def layer_sample(key="k", extent=4, seconds=(1.0,), references=(0.01,)):
     return LayerSample(
         key=key,
         extent=extent,
         seconds=tuple(seconds),
-        reference_before_s=tuple(references),
-        reference_after_s=tuple(references if references_after is None else references_after),
+        reference_s=tuple(references),
     )
 
 

@@ -4,8 +4,10 @@ from collections import defaultdict
 from itertools import pairwise
 
 import pytest
+from onnx import TensorProto, helper
 
 from legion.geometry.demand import Demand
+from legion.geometry.splitting import splits_features
 from legion.model.onnx_import.load import load_model
 from legion.model.signature import layer_signature
 from legion.model.zoo import build
@@ -43,16 +45,38 @@ def test_pairs_are_the_largest_images_that_change_hands_each_kind_once(network):
         assert pair.tensor not in pair.segment.outputs
 
 
-def test_the_ladder_goes_from_the_whole_by_halves_to_one(network):
-    model, demand = network
+def extents_by_key(model, demand):
     extents = defaultdict(list)
     for probe in plan_probes(model, demand).probes:
         extents[probe.key].append(probe.extent)
+    return extents
+
+
+def test_the_ladder_goes_from_the_whole_by_halves_to_one(network):
+    model, demand = network
+    extents = extents_by_key(model, demand)
     for layer in range(len(model.layers)):
         ladder = extents[layer_signature(model, layer)]
         assert ladder[0] == whole_extent(model, demand, layer)
         assert ladder[-1] == 1
-        assert all(2 * small in (large, large + 1) for large, small in pairwise(ladder))
+        if not splits_features(model, layer):
+            assert all(2 * small in (large, large + 1) for large, small in pairwise(ladder))
+
+
+def test_few_features_are_measured_with_little_memory():
+    inputs, features = 20_000, 4000
+    weights = helper.make_tensor("w", TensorProto.FLOAT, (inputs, features), b"\0" * (4 * inputs * features), raw=True)
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["x", "w"], ["y"])],
+        "dense",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, inputs))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, features))],
+        [weights],
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    model = load_model(proto.SerializeToString())
+    (ladder,) = extents_by_key(model, Demand(model)).values()
+    assert ladder == [500, 63, 8, 1]
 
 
 def test_proper_tiles_of_a_layer_share_one_graph(network):
@@ -61,7 +85,8 @@ def test_proper_tiles_of_a_layer_share_one_graph(network):
     graphs = defaultdict(set)
     for probe in probes:
         graphs[probe.key].add(repr(probe.graph))
-    assert max(len(shared) for shared in graphs.values()) <= 2
+    features = {layer_signature(model, layer) for layer in range(len(model.layers)) if splits_features(model, layer)}
+    assert max(len(shared) for key, shared in graphs.items() if key not in features) <= 2
 
 
 def test_shapes_fit_the_graphs_and_weights_are_synthetic(network):

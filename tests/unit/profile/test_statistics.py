@@ -19,11 +19,6 @@ def test_one_outlier_among_the_rounds_does_not_count():
     assert normalised_s(sample, 0.01) == pytest.approx(1.0)
 
 
-def test_the_two_references_count_by_their_geometric_mean():
-    sample = layer_sample(seconds=[1.0], references=[0.01], references_after=[0.04])
-    assert normalised_s(sample, 0.02) == pytest.approx(1.0)
-
-
 def test_reference_is_the_median_over_the_whole_device():
     profile = device_profile(layers=[layer_sample(seconds=[1.0], references=[value]) for value in (0.01, 0.02, 0.09)])
     assert reference_s(profile) == 0.02

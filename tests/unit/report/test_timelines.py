@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legion.errors import InputError
+from legion.plan.group_times import group_times_s
 from legion.plan.timeline import Event, Timeline
 from legion.report.picture import draw_plan, save_picture
-from legion.report.prediction import group_times_s
 from legion.report.timeline_text import busy_s, timeline_lines
 from legion.session.stages import Planning
 from support.networks import small

@@ -14,7 +14,7 @@ from legion.geometry.segment import Segment
 from legion.model.model import Array
 from legion.plan.program import Program, Receive, Run, Send
 from legion.profile.probes import LayerProbe
-from legion.profile.samples import MeasurementPolicy
+from legion.profile.samples import LayerSample, MeasurementPolicy
 from legion.runtime.link_probe import link_plan, link_samples
 from legion.runtime.measured import ClockReading, FrameTimes, best_reading, measured_timeline
 from legion.runtime.profiler import Profiler, measure_copying
@@ -146,25 +146,47 @@ def probe(seconds: int) -> LayerProbe:
     return LayerProbe(key=f"k{seconds}", extent=seconds, graph=graph, input_shapes=((2, 3),))
 
 
-def test_samples_follow_the_measuring_protocol() -> None:
+def measured(
+    seconds: Sequence[int], policy: MeasurementPolicy
+) -> tuple[tuple[LayerSample, ...], list[int], int, list[float]]:
+    """The samples, all runs in their order, what the reference kernel takes, and the progress."""
     clock = FakeClock()
     engine = FakeEngine(clock)
     progress: list[float] = []
-    policy = MeasurementPolicy(warmups=2, rounds=3, seed=1)
-    samples = Profiler(engine, lambda _: np.zeros(1), clock).measure([probe(5), probe(7)], policy, progress.append)
+    probes = [probe(each) for each in seconds]
+    samples = Profiler(engine, lambda _: np.zeros(1), clock).measure(probes, policy, progress.append)
+    return samples, engine.runs, int(samples[0].reference_s[0]), progress
+
+
+def test_samples_follow_the_measuring_protocol() -> None:
+    samples, runs, kernel, progress = measured((500, 700), MeasurementPolicy(rounds=3, budget_s=1e9, seed=1))
     assert [(sample.key, sample.extent, sample.seconds) for sample in samples] == [
-        ("k5", 5, (5.0,) * 3),
-        ("k7", 7, (7.0,) * 3),
+        ("k500", 500, (500.0,) * 3),
+        ("k700", 700, (700.0,) * 3),
     ]
-    kernel_s = samples[0].reference_before_s[0]
-    assert all(s.reference_before_s == s.reference_after_s == (kernel_s,) * 3 for s in samples)
-    kernel = int(kernel_s)
-    assert engine.runs[:5] == [kernel, 5, 5, 7, 7]
-    rounds = [tuple(engine.runs[5 + 6 * index : 11 + 6 * index]) for index in range(3)]
-    assert all(sorted(each) == sorted((5, 7, kernel, kernel, kernel, kernel)) for each in rounds)
-    assert all(each[0] == each[2] == each[3] == each[5] == kernel for each in rounds)
+    assert all(sample.reference_s == (kernel,) * 3 for sample in samples)
+    rounds = [tuple(runs[1 + 8 * index : 9 + 8 * index]) for index in range(3)]
+    assert all(sorted(each) == sorted((500, 700, *(kernel,) * 6)) for each in rounds)
+    assert all({each[2], each[5]} == {500, 700} for each in rounds)
     assert progress == sorted(progress)
     assert progress[-1] == pytest.approx(1.0)
+
+
+def test_the_reference_kernel_runs_only_now_and_then() -> None:
+    samples, runs, kernel, _ = measured(range(1, 9), MeasurementPolicy(rounds=1))
+    assert sum(range(1, 9)) < 20 * kernel
+    assert runs.count(kernel) == 1 + 2
+    assert {len(sample.reference_s) for sample in samples} == {1}
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=8, unique=True), st.integers(1, 6), st.floats(0, 1e4))
+def test_each_probe_gets_an_even_part_of_the_budget(seconds: list[int], rounds: int, budget_s: float) -> None:
+    samples, _, _, _ = measured(seconds, MeasurementPolicy(rounds=rounds, budget_s=budget_s))
+    part_s = budget_s / len(seconds)
+    for sample in samples:
+        assert 1 <= len(sample.seconds) <= rounds
+        assert len(sample.seconds) == 1 or sum(sample.seconds[:-1]) < part_s
+        assert len(sample.seconds) == rounds or sum(sample.seconds) >= part_s
 
 
 def test_copying_is_the_best_of_some() -> None:

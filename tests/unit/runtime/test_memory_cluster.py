@@ -160,6 +160,8 @@ def test_link_probe_has_both_directions(controller: Controller) -> None:
     assert all(len(sample.seconds) == 3 and min(sample.seconds) >= 0 for sample in samples)
     assert round_trip_s > 0
     assert copy_bytes_per_s > 0
+    hurried, _, _ = controller.probe_link("local-1", sizes, rounds=9, budget_s=0.0)
+    assert {len(sample.seconds) for sample in hurried} == {2}
 
 
 def test_duplicate_names_are_refused(network: MemoryNetwork) -> None:

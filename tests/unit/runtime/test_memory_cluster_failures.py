@@ -122,7 +122,7 @@ def test_a_frame_that_was_given_up_does_not_leak_into_the_next(mischief: Mischie
 def test_layers_are_probed_with_the_constants_that_they_name(controller: Controller) -> None:
     model = small("resnet18").model
     plan = plan_probes(model, Demand(model))
-    policy = MeasurementPolicy(warmups=1, rounds=2)
+    policy = MeasurementPolicy(rounds=2, budget_s=1e6)
     told: list[float] = []
     samples = controller.probe_layers("local-0", plan.probes, policy, plan.constants, told.append)
     assert [(each.key, each.extent) for each in samples] == [(each.key, each.extent) for each in plan.probes]
@@ -151,5 +151,7 @@ def test_probing_can_be_broken_off(controller: Controller, mischief: Mischief) -
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        controller.probe_layers("local-0", plan.probes, MeasurementPolicy(rounds=1000), plan.constants, interrupt)
+        controller.probe_layers(
+            "local-0", plan.probes, MeasurementPolicy(rounds=1000, budget_s=1e6), plan.constants, interrupt
+        )
     assert controller.probe_link("local-0", (1000,), 1)[1] > 0

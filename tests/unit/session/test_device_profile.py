@@ -27,13 +27,10 @@ class Devices:
         progress(1.0)
         ones = (1.0,)
         return tuple(
-            LayerSample(
-                key=probe.key, extent=probe.extent, seconds=ones, reference_before_s=ones, reference_after_s=ones
-            )
-            for probe in probes
+            LayerSample(key=probe.key, extent=probe.extent, seconds=ones, reference_s=ones) for probe in probes
         )
 
-    def probe_link(self, device, _sizes_bytes, _rounds):
+    def probe_link(self, device, *_):
         self.linked.append(device)
         samples = [LinkSample(direction=way, size_bytes=1, seconds=(1.0,)) for way in ("set", "get")]
         return tuple(samples), 1.0, 1.0

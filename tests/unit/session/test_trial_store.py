@@ -19,7 +19,14 @@ DEVICES = {name: profile.device for name, profile in counted_profile(MODEL, {"a"
 
 def record(key: str) -> TrialRecord:
     cost = MeasurementCost(device_busy_s=2.0, wall_s=1.0, bytes_moved=10, segments=frozenset({f"a {key}", "b x"}))
-    return TrialRecord(key=key, model="m", latencies_s=(0.1, 0.3, 0.2), run_s={"a": (0.1, 0.2, 0.1)}, cost=cost)
+    return TrialRecord(
+        key=key,
+        model="m",
+        latencies_s=(0.1, 0.3, 0.2),
+        run_s={"a": (0.1, 0.2, 0.1)},
+        overruns_s=(0.0, 0.1, 0.0),
+        cost=cost,
+    )
 
 
 def a_scheme(shares: dict[str, float], policy: str = "one"):

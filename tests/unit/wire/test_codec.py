@@ -123,13 +123,11 @@ probes = st.builds(LayerProbe, key=names, extent=counts, graph=graphs, input_sha
 probings = st.builds(
     ProbeLayers,
     request=counts,
-    policy=st.builds(MeasurementPolicy, seed=counts, rounds=counts, warmups=counts),
+    policy=st.builds(MeasurementPolicy, seed=counts, rounds=counts, budget_s=st.floats(0, 1e3)),
     probes=st.lists(probes, max_size=2).map(tuple),
 )
 seconds = st.lists(st.floats(0, 9), max_size=3).map(tuple)
-samples = st.builds(
-    LayerSample, key=names, extent=counts, seconds=seconds, reference_before_s=seconds, reference_after_s=seconds
-)
+samples = st.builds(LayerSample, key=names, extent=counts, seconds=seconds, reference_s=seconds)
 infos = st.builds(
     DeviceInfo,
     cores=counts,

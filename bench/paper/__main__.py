@@ -1,0 +1,146 @@
+"""The paper's setting, measured: speed-up over one device, and what choosing took, of every policy side by side.
+
+Method: each cell, a network on a set of emulated boards (`bench/sets`), is measured in a lab of its own, with paced
+boards and shaped links between namespaces. Boards' speeds come from one calibration for all cells. Devices are
+profiled, all at once; each policy chooses, and runs its trials. The full search runs each group a few frames after one
+that warms up. Then the plans that differ, and the whole model as one session on the fastest board, fed over its link,
+run in rounds, shuffled, a few frames in a row each, after one that warms up, since devices hold one plan and another
+takes seconds to install, which is not timed. Speed-up is the median of one board's frames over that of the policy's.
+Plans that are the same are run as one, and marked so.
+
+What choosing took counts, by part: layers and training layers (measured on all devices at once, so their wall seconds
+are those of the slowest), links (one after the other), and trials. Of the full search the trials alone count.
+
+`python -m bench.paper --model vgg16 --devices 6F --policies full-search,legion --repeat 11 --json out.json`; without
+choices the whole table, one file per cell in `bench/results/paper`, cells that are there being skipped. An interrupted
+run goes on where it was: profiles, trials and the calibration are kept in `bench/results/paper/trials`; remove
+that folder when the machine or the code has changed. Needs root, and an otherwise idle machine.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+
+from bench.paper.cells import MEASURED_SETS, MODELS, POLICIES, SETS, TRIALS, Cell
+from bench.paper.inside import Job
+from bench.results_file import setting
+from legion.lab.calibration import convolutions_here_s
+from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab_file import read_lab
+from legion.model import zoo
+
+FSS_FRAMES = 3
+REPEAT = 11
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure the cells that are asked for."""
+    arguments = _arguments(words)
+    TRIALS.mkdir(parents=True, exist_ok=True)
+    cells = [Cell(model=model, devices=devices) for model in arguments.model for devices in arguments.devices]
+    if arguments.json is not None and len(cells) > 1:
+        sys.exit("--json takes the result of one cell; give one model and one set of devices")
+    with tempfile.TemporaryDirectory() as folder:
+        for cell in cells:
+            result = arguments.json or cell.result
+            policies = _policies(arguments, result)
+            if policies:
+                begun_s = perf_counter()
+                _measure(cell, policies, arguments, Path(folder), result)
+                print(f"{cell.name}: {(perf_counter() - begun_s) / 60:.1f} min, wrote {result}", flush=True)
+            else:
+                print(f"{cell.name}: there already", flush=True)
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.paper", description=(__doc__ or "").partition("\n")[0])
+    known_sets = sorted(path.stem for path in SETS.glob("*.toml"))
+    parser.add_argument("--model", type=_listed(zoo.NAMES), default=MODELS)
+    parser.add_argument("--devices", type=_listed(known_sets), default=MEASURED_SETS)
+    parser.add_argument("--policies", type=_listed(POLICIES), default=POLICIES)
+    parser.add_argument("--repeat", type=int, default=REPEAT, help="frames of each plan")
+    parser.add_argument("--fss-frames", type=int, default=FSS_FRAMES, help="frames of each group of the full search")
+    parser.add_argument("--json", type=Path, help="write the result there, of one cell")
+    return parser.parse_args(words)
+
+
+def _listed(known: Sequence[str]):
+    """The type of an argument that lists some of what is known, separated by commas."""
+
+    def parsed(text: str) -> tuple[str, ...]:
+        names = tuple(text.split(","))
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"there is no {name!r}; there are {', '.join(known)}")
+        return names
+
+    return parsed
+
+
+def _policies(arguments: argparse.Namespace, result: Path) -> tuple[str, ...]:
+    """What to measure side by side: what is asked for and what a result of fewer policies holds; none if all is there.
+
+    A file that was named is written anew.
+    """
+    if arguments.json is not None or not result.exists():
+        return arguments.policies
+    there = {each["policy"] for each in json.loads(result.read_text(encoding="utf-8"))["policies"]}
+    if there.issuperset(arguments.policies):
+        return ()
+    return tuple(name for name in POLICIES if name in there or name in arguments.policies)
+
+
+def _measure(cell: Cell, policies: tuple[str, ...], arguments: argparse.Namespace, folder: Path, result: Path) -> None:
+    network = folder / f"{cell.model}.onnx"
+    if not network.exists():
+        zoo.write(cell.model, network)
+    lab_setting = read_lab(cell.lab_file, _calibrated)
+    measured, job_file = folder / "measured.json", folder / "job.json"
+    job = Job(
+        cell=cell,
+        network=str(network),
+        policies=policies,
+        repeat=arguments.repeat,
+        fss_frames=arguments.fss_frames,
+        result=str(measured),
+    )
+    job_file.write_bytes(msgspec.json.encode(job))
+    speeds = ", ".join(f"{board.name} {board.speed:.3f}" for board in lab_setting.boards)
+    print(f"{cell.name}: {', '.join(policies)}; speeds {speeds}", flush=True)
+    with open_lab(lab_setting) as lab:
+        code = lab.run([sys.executable, "-m", "bench.paper.inside", PLACEHOLDER, str(job_file)])
+    if code:
+        sys.exit(code)
+    content = {
+        "method": __doc__,
+        "setting": {
+            **setting(),
+            "convolutions_here_s": _calibrated(),
+            "lab_file": cell.lab_file.read_text(encoding="utf-8"),
+            "lab": msgspec.to_builtins(lab_setting),
+            "repeat": arguments.repeat,
+            "fss_frames": arguments.fss_frames,
+        },
+        "model": cell.model,
+        "devices": cell.devices,
+        **json.loads(measured.read_bytes()),
+    }
+    result.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _calibrated() -> float:
+    """What VGG-16's convolutions take here, measured once for all cells."""
+    path = TRIALS / "calibration.json"
+    if not path.exists():
+        path.write_text(json.dumps({"convolutions_here_s": convolutions_here_s()}), encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))["convolutions_here_s"]
+
+
+if __name__ == "__main__":
+    main()

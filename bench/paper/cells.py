@@ -1,0 +1,49 @@
+"""What is measured: a network on a set of boards is a cell, and each cell has its files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.results_file import RESULTS
+
+SETS = Path(__file__).parent.parent / "sets"
+PAPER_RESULTS = RESULTS / "paper"
+TRIALS = PAPER_RESULTS / "trials"
+"""What was measured on the way to a cell's result: profiles and trials, so that an interrupted run goes on."""
+
+MODELS = ("vgg16", "vgg19", "yolov2")
+FIREFLY_SETS = ("1F", "2F", "3F", "4F", "5F", "6F")
+ODROID_SETS = ("1O", "2O", "3O")
+MIXED_SETS = ("1F+1O", "2F+1O", "2F+2O", "3F+2O", "3F+3O")
+MEASURED_SETS = tuple(name for name in (*FIREFLY_SETS, *ODROID_SETS, *MIXED_SETS) if name not in {"1F", "1O"})
+"""One board alone is what the others are compared with, in the same run."""
+
+POLICIES = ("full-search", "legion", "aofl", "early-fused", "modnn", "coedge", "auto")
+"""The paper's, other works', and the planner's own, which is no part of the paper's comparison."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A network of the zoo on a set of boards."""
+
+    model: str
+    devices: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}-{self.devices}"
+
+    @property
+    def lab_file(self) -> Path:
+        return SETS / f"{self.devices}.toml"
+
+    @property
+    def result(self) -> Path:
+        return PAPER_RESULTS / f"{self.name}.json"
+
+    @property
+    def profile(self) -> Path:
+        return TRIALS / f"{self.name}.profile.json"
+
+    @property
+    def trials(self) -> Path:
+        return TRIALS / f"{self.name}.trials.jsonl"

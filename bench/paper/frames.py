@@ -1,0 +1,63 @@
+"""Frames of several plans in turn, so that all see the same drift of the machine."""
+
+from collections.abc import Mapping
+from random import Random
+
+from bench.paper.results import Frames
+from legion.model.model import Model
+from legion.plan.executable import ExecutablePlan
+from legion.plan.program import Run
+from legion.plan.scheme import CONTROLLER
+from legion.session.cluster import Cluster
+from legion.session.feeds import computed_outputs, sample_feeds
+from legion.wire.messages import FrameReport
+
+BLOCK = 4
+"""Frames of one plan in a row at most, after one that warms up: devices hold one plan, and another takes seconds to
+install, which is not timed."""
+
+
+def interleaved(cluster: Cluster, model: Model, plans: Mapping[str, ExecutablePlan], repeat: int) -> dict[str, Frames]:
+    """`repeat` frames of each plan by its name, in rounds over all plans, in another order each round."""
+    order = Random(0)
+    taken: dict[str, list[_Frame]] = {name: [] for name in plans}
+    rounds = -(-repeat // BLOCK)
+    for number in range(rounds):
+        count = repeat // rounds + (number < repeat % rounds)
+        for name in order.sample(list(plans), len(plans)):
+            taken[name] += _block(cluster, model, plans[name], count)
+        print(f"frames: round {number + 1} of {rounds}", flush=True)
+    return {name: _together(frames) for name, frames in taken.items()}
+
+
+_Frame = tuple[float, Mapping[str, FrameReport], Mapping[str, float]]
+"""Latency, reports and run seconds by device."""
+
+
+def _block(cluster: Cluster, model: Model, plan: ExecutablePlan, count: int) -> list[_Frame]:
+    feeds, outputs = sample_feeds(model), computed_outputs(model)
+    frames: list[_Frame] = []
+    with cluster.exclusive:
+        for _ in range(1 + count):
+            cluster.run(plan, feeds, outputs)
+            reports = cluster.controller.reports()
+            devices = {name: report for name, report in reports.items() if name != CONTROLLER}
+            run_s = {name: _run_s(plan, name, report) for name, report in devices.items()}
+            frames.append((cluster.controller.timeline().latency_s, devices, run_s))
+    return frames[1:]
+
+
+def _run_s(plan: ExecutablePlan, name: str, report: FrameReport) -> float:
+    instructions = plan.nodes[name].program.instructions
+    return sum(
+        record.end_s - record.start_s for record in report.records if isinstance(instructions[record.instruction], Run)
+    )
+
+
+def _together(frames: list[_Frame]) -> Frames:
+    return Frames(
+        latency_s=tuple(latency_s for latency_s, _, _ in frames),
+        overrun_s=tuple(max(report.overrun_s for report in devices.values()) for _, devices, _ in frames),
+        wire_cpu_s=tuple(max(report.wire_cpu_s for report in devices.values()) for _, devices, _ in frames),
+        run_s={name: tuple(run_s[name] for _, _, run_s in frames) for name in frames[0][2]},
+    )

@@ -1,0 +1,64 @@
+"""Do two devices share the controller's port? Seen by a probe to two at once, in labs where they do and do not.
+
+Method: a lab of two boards on links of 100 Mbit/s each, the controller's link once of 100 and once of 1000 Mbit/s. The
+controller sends 250 kB to one board and gets them back, then the same with the other, then with both at once
+(`legion.session.ports`), five times after once to warm up. `sharing` is 2 where the two messages went one after the
+other, and 1 where each took as long as alone. On the way there a node's own queue lets one message out at a time, on
+any link; on the way back the boards know nothing of each other, and only the network decides.
+
+`python -m bench.ports`; needs root; takes half a minute.
+"""
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from bench.paper.cells import SETS
+from bench.results_file import write_results
+from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab_file import read_lab
+from legion.lab.setting import Link
+from legion.profile.ports import PortSample, sharing
+from legion.session.cluster import connect
+from legion.session.ports import measure_ports
+
+CONTROLLER_MBIT_PER_S = (100, 1000)
+_CONVOLUTIONS_HERE_S = 0.3
+"""Boards compute nothing here, so that their speed need not be calibrated."""
+
+
+def main() -> None:
+    """Measure in both labs, and write the results."""
+    results: list[dict[str, object]] = []
+    for rate in CONTROLLER_MBIT_PER_S:
+        samples = _in_a_lab(rate)
+        by_direction = {sample.direction: sharing(sample) for sample in samples}
+        print(f"controller at {rate} Mbit/s: {', '.join(f'{way} {value:.2f}' for way, value in by_direction.items())}")
+        results.append({"controller_mbit_per_s": rate, "sharing": by_direction, "samples": samples})
+    write_results("ports", __doc__ or "", results)
+
+
+def _in_a_lab(controller_mbit_per_s: float) -> tuple[PortSample, ...]:
+    setting = read_lab(SETS / "2F.toml", lambda: _CONVOLUTIONS_HERE_S)
+    setting = replace(setting, controller=Link(bandwidth_bytes_per_s=controller_mbit_per_s * 125_000))
+    with tempfile.TemporaryDirectory() as folder, open_lab(setting) as lab:
+        measured = Path(folder) / "measured.json"
+        if code := lab.run([sys.executable, "-m", "bench.ports", PLACEHOLDER, str(measured)]):
+            sys.exit(code)
+        return msgspec.json.decode(measured.read_bytes(), type=tuple[PortSample, ...])
+
+
+def measure(cluster_file: str, measured: str) -> None:
+    """What runs inside the lab, as its controller."""
+    with connect(cluster_file) as cluster:
+        Path(measured).write_bytes(msgspec.json.encode(measure_ports(cluster)))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        measure(*sys.argv[1:])
+    else:
+        main()

@@ -1,0 +1,44 @@
+"""What an interrupted table still has to measure."""
+
+import json
+from pathlib import Path
+
+import pytest
+from bench.paper.__main__ import _arguments, _policies
+from bench.paper.candidates import PROFILED
+from bench.paper.cells import POLICIES
+
+
+def written(path: Path, *policies: str) -> Path:
+    path.write_text(json.dumps({"policies": [{"policy": name} for name in policies]}), encoding="utf-8")
+    return path
+
+
+def test_what_is_not_there_is_measured_as_asked(tmp_path: Path) -> None:
+    assert _policies(_arguments([]), tmp_path / "missing.json") == POLICIES
+    assert _policies(_arguments(["--policies", "auto,legion"]), tmp_path / "missing.json") == ("auto", "legion")
+
+
+def test_what_is_there_is_not_measured_again(tmp_path: Path) -> None:
+    there = written(tmp_path / "cell.json", "full-search", "legion-least-cost", "legion")
+    assert _policies(_arguments(["--policies", "legion"]), there) == ()
+
+
+def test_a_policy_more_is_measured_beside_those_that_are_there(tmp_path: Path) -> None:
+    there = written(tmp_path / "cell.json", "legion-least-cost", "legion", "full-search")
+    assert _policies(_arguments(["--policies", "auto"]), there) == ("full-search", "legion", "auto")
+
+
+def test_a_named_file_is_written_anew(tmp_path: Path) -> None:
+    there = written(tmp_path / "out.json", "legion")
+    assert _policies(_arguments(["--policies", "legion", "--json", str(there)]), there) == ("legion",)
+
+
+def test_unknown_names_are_refused() -> None:
+    for words in (["--policies", "none"], ["--model", "none"], ["--devices", "9F"]):
+        with pytest.raises(SystemExit):
+            _arguments(words)
+
+
+def test_every_policy_says_which_parts_of_the_profile_it_needs() -> None:
+    assert set(POLICIES) == set(PROFILED)
