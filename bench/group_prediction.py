@@ -203,6 +203,8 @@ def _device_profile(samples: tuple[LayerSample, ...]) -> DeviceProfile:
         layers=samples,
         links=links,
         round_trip_s=1e-3,
+        handling_s=0.0,
+        controller_handling_s=0.0,
         copy_bytes_per_s=1e9,
     )
 

@@ -14,8 +14,9 @@ from legion.profile.training import plan_training
 MULTIPLICATIONS_PER_S = 5e9
 CALL_S = 2e-5
 LINK_LATENCY_S = 2e-4
+HANDLING_S = 1e-4
 LINK_BYTES_PER_S = 12e6
-REFERENCE_S = (1.0,)
+REFERENCE_S = 1.0
 
 
 def counted_profile(model: Model, speeds: dict[str, float]) -> Profile:
@@ -49,7 +50,7 @@ def _device(name: str, probes: tuple[LayerProbe, ...], speed: float) -> DevicePr
                 key=probe.key,
                 extent=probe.extent,
                 seconds=((CALL_S + _multiplications(probe) / MULTIPLICATIONS_PER_S) / speed,),
-                reference_s=REFERENCE_S,
+                reference_s=(REFERENCE_S / speed,),
             )
             for probe in probes
         ),
@@ -59,6 +60,8 @@ def _device(name: str, probes: tuple[LayerProbe, ...], speed: float) -> DevicePr
             for size in (1_000, 100_000, 1_000_000)
         ),
         round_trip_s=2 * LINK_LATENCY_S,
+        handling_s=HANDLING_S / speed,
+        controller_handling_s=HANDLING_S,
         copy_bytes_per_s=2e9 * speed,
     )
 

@@ -37,3 +37,10 @@ class DeviceInfo:
     engine: str
     providers: tuple[str, ...]
     versions: Mapping[str, str]
+
+
+def same_kind(one: DeviceInfo, other: DeviceInfo) -> bool:
+    """Whether samples of one hold for the other: the same kind of machine, threads, engine and providers."""
+    return all(
+        getattr(one, name) == getattr(other, name) for name in ("cores", "threads", "machine", "engine", "providers")
+    ) and one.versions.get(one.engine) == other.versions.get(other.engine)

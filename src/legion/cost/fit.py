@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 
 import numpy as np
 
@@ -18,16 +19,13 @@ from legion.plan.scheme import CONTROLLER
 from legion.profile.extents import measurable, whole_extent
 from legion.profile.pairs import IMAGE_RANK, Pair, largest_pairs
 from legion.profile.samples import DeviceProfile, Profile
-from legion.profile.statistics import seconds_by_extent
+from legion.profile.statistics import pooled_seconds
 
 Points = Mapping[str, Sequence[tuple[int, float]]]
 """Measured (extent, seconds) by signature."""
 
 FREE = ExtentCurve(extents=(0, 1), seconds=(0.0, 0.0))
 """Of a layer whose shapes depend on data."""
-
-_HANDLINGS_PER_ROUND_TRIP = 4
-"""Two messages, each handled at both ends; on a fast network that is nearly all of a round trip."""
 
 
 def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence[str]) -> CostModel:
@@ -36,7 +34,7 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     A layer whose shapes depend on data can't be measured beforehand and is counted as free, on whichever device it
     runs. Raises InputError where a device or one of its measurements is missing.
     """
-    points = {device: seconds_by_extent(measured) for device, measured in profiles_of(profile, devices).items()}
+    points = pooled_seconds(profiles_of(profile, devices))
     curves = {device: _curves(model, device, measured) for device, measured in points.items()}
     separate = model_of_curves(model, demand, profile, curves)
     pairs = largest_pairs(model, demand)
@@ -58,7 +56,7 @@ def model_of_curves(
     """The cost model of the devices that have curves, where nothing is saved by running layers as one."""
     profiles = profiles_of(profile, tuple(curves))
     copy_bytes_per_s = {device: measured.copy_bytes_per_s for device, measured in profiles.items()}
-    handling_s = {device: measured.round_trip_s / _HANDLINGS_PER_ROUND_TRIP for device, measured in profiles.items()}
+    handling_s = {device: measured.handling_s for device, measured in profiles.items()}
     return CostModel(
         layers=tuple(_layer_shape(model, demand, layer) for layer in range(len(model.layers))),
         image_item_bytes={
@@ -70,7 +68,7 @@ def model_of_curves(
         saved_s_per_byte=dict.fromkeys(curves, 0.0),
         ports={device: fit_ports(measured) for device, measured in profiles.items()},
         copy_bytes_per_s={**copy_bytes_per_s, CONTROLLER: max(copy_bytes_per_s.values())},
-        handling_s={**handling_s, CONTROLLER: min(handling_s.values())},
+        handling_s={**handling_s, CONTROLLER: median(each.controller_handling_s for each in profiles.values())},
     )
 
 

@@ -9,14 +9,21 @@ Array = NDArray[np.float64]
 
 
 def relative_least_squares(columns: Array, seconds: Array) -> Array:
-    """The coefficients, none below zero, with the least squared relative error.
+    """The coefficients, none below zero, with the least squared relative error; see `least_squares`.
 
-    `columns` is (samples, coefficients), `seconds` (samples). Relative, since samples span orders of magnitude, and the
-    small ones carry the fixed costs. All subsets of the columns are tried, so let them be few.
+    Relative, where samples span orders of magnitude and the small ones carry the fixed costs.
     """
     weights = 1.0 / np.maximum(seconds, 1e-9)
+    return least_squares(columns * weights[:, None], seconds * weights)
+
+
+def least_squares(columns: Array, seconds: Array) -> Array:
+    """The coefficients, none below zero, with the least squared error.
+
+    `columns` is (samples, coefficients), `seconds` (samples). All subsets of the columns are tried, so let them be few.
+    """
     scale = np.maximum(np.abs(columns).max(axis=0), 1e-300)
-    weighted, target = columns / scale * weights[:, None], seconds * weights
+    weighted, target = columns / scale, seconds
     count = columns.shape[1]
     subsets = [chosen for size in range(count, 0, -1) for chosen in combinations(range(count), size)]
     candidates = [_solve(weighted, target, chosen) for chosen in subsets]

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from legion.cost.least_squares import relative_least_squares
+from legion.cost.least_squares import least_squares
 from legion.errors import InputError
 from legion.profile.samples import DeviceProfile
 
@@ -32,11 +32,15 @@ class Ports:
 
 
 def fit_link(sizes_bytes: Sequence[int], seconds: Sequence[float]) -> Link:
-    """Least squares of the relative error, with neither coefficient below zero."""
-    sizes = np.asarray(sizes_bytes, dtype=np.float64)
-    columns = np.stack([np.ones_like(sizes), sizes], axis=1)
-    latency_s, seconds_per_byte = relative_least_squares(columns, np.asarray(seconds, dtype=np.float64))
-    return Link(latency_s=float(latency_s), seconds_per_byte=float(seconds_per_byte))
+    """The bandwidth by least squares, in which large messages weigh most; the latency from the smallest message.
+
+    Neither is below zero. Many links let a burst pass faster than their rate, so small messages tell nothing of that.
+    """
+    sizes, times = np.asarray(sizes_bytes, dtype=np.float64), np.asarray(seconds, dtype=np.float64)
+    _, seconds_per_byte = least_squares(np.stack([np.ones_like(sizes), sizes], axis=1), times)
+    smallest = int(np.argmin(sizes))
+    latency_s = max(0.0, float(times[smallest] - sizes[smallest] * seconds_per_byte))
+    return Link(latency_s=latency_s, seconds_per_byte=float(seconds_per_byte))
 
 
 def fit_ports(profile: DeviceProfile) -> Ports:

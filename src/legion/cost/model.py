@@ -9,6 +9,9 @@ from legion.geometry.box import Box
 from legion.geometry.segment import Segment
 from legion.plan.scheme import CONTROLLER
 
+_MOST_SAVED = 0.5
+"""Of a layer's seconds: what is saved is the way of its output out of the engine, never the work."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerShape:
@@ -26,8 +29,8 @@ class CostModel:
 
     `curves` gives each device one curve per layer. `image_item_bytes` has an entry for each tensor of rank 4 or more,
     and `saved_s_per_byte` is what each byte of these saves that never leaves a segment. `copy_bytes_per_s` and
-    `handling_s` have an entry for the controller too, which is taken to be as fast as the fastest device; its ports are
-    as fast as the other end's.
+    `handling_s` have an entry for the controller too, which is taken to copy as fast as the fastest device; its ports
+    are as fast as the other end's.
     """
 
     layers: tuple[LayerShape, ...]
@@ -53,24 +56,29 @@ class CostModel:
         return self.curves[device][layer].at(extent) * (box.volume * shape.extent) / (shape.volume * extent)
 
     def run_s(self, device: str, segment: Segment) -> float:
-        """All layers of a segment, each on the box that is computed, less what they save by running as one.
+        """All layers of a segment, each on the box that is computed, less what they save by running as one."""
+        total_s = 0.0
+        for layer in segment.layers:
+            alone_s = self.layer_s(device, layer, self._box(layer, segment))
+            kept = [tensor for tensor in self.layers[layer].outputs if tensor not in segment.outputs]
+            kept_bytes = sum(
+                segment.boxes[tensor].volume * self.image_item_bytes.get(tensor, 0)
+                for tensor in kept
+                if tensor in segment.boxes
+            )
+            total_s += alone_s - self.saved_s(device, alone_s, kept_bytes)
+        return total_s
 
-        Never less than the dearest layer alone.
-        """
-        alone_s = [self.layer_s(device, layer, self._box(layer, segment)) for layer in segment.layers]
-        kept_bytes = sum(
-            box.volume * self.image_item_bytes.get(tensor, 0)
-            for tensor, box in segment.boxes.items()
-            if tensor not in segment.outputs
-        )
-        return max(sum(alone_s) - kept_bytes * self.saved_s_per_byte[device], *alone_s)
+    def saved_s(self, device: str, alone_s: float, kept_bytes: float) -> float:
+        """What a layer that takes `alone_s` saves when so many bytes of its output stay inside its segment."""
+        return min(kept_bytes * self.saved_s_per_byte[device], _MOST_SAVED * alone_s)
 
     def copy_s(self, node: str, size_bytes: int) -> float:
         """Copying within the node's memory, to assemble an input or to encode a message."""
         return size_bytes / self.copy_bytes_per_s[node]
 
     def message_s(self, node: str) -> float:
-        """Processor time for handing one message over, whatever its size."""
+        """Handling one message, whatever its size: taking it in at the other end is counted here too."""
         return self.handling_s[node]
 
     def link(self, source: str, destination: str) -> Link:

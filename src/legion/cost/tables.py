@@ -39,7 +39,7 @@ class Tables:
 
     Sources are the layers, then the model's inputs; nodes are the devices, then the controller. `extents` and
     `bytes_per_unit` are by source, a unit being one element of the axis. `seconds[layer]` is (device, extent + 1): what
-    so many units take. `saved_s_per_unit` is (layer, device): what each unit saves that never leaves its group.
+    so many units take. `saved_s[layer]` is alike: what so many units save that never leave their group.
     `message_s` and `copy_s_per_byte` are by node, `latency_s` and `seconds_per_byte` (source node, destination node).
     """
 
@@ -47,7 +47,7 @@ class Tables:
     extents: Places
     bytes_per_unit: Array
     seconds: tuple[Array, ...]
-    saved_s_per_unit: Array
+    saved_s: tuple[Array, ...]
     edges: tuple[tuple[Edge, ...], ...]
     is_output: NDArray[np.bool_]
     message_s: Array
@@ -71,12 +71,13 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
     sizes = [sum(model.tensors[tensor].size_bytes for tensor in layer.outputs) for layer in model.layers]
     sizes += [model.tensors[name].size_bytes for name in inputs]
     outputs = {port.name for port in model.outputs}
+    seconds = tuple(_seconds(cost, devices, layer) for layer in range(len(model.layers)))
     return Tables(
         devices=tuple(devices),
         extents=np.array(extents),
         bytes_per_unit=np.array(sizes, dtype=np.float64) / extents,
-        seconds=tuple(_seconds(cost, devices, layer) for layer in range(len(model.layers))),
-        saved_s_per_unit=_saved(model, cost, devices),
+        seconds=seconds,
+        saved_s=tuple(_saved(model, cost, devices, layer, seconds[layer]) for layer in range(len(model.layers))),
         edges=_Edges(model, demand, cost, extents).all(),
         is_output=np.array([not outputs.isdisjoint(layer.outputs) for layer in model.layers]),
         message_s=np.array([cost.message_s(node) for node in nodes]),
@@ -91,16 +92,18 @@ def _seconds(cost: CostModel, devices: Sequence[str], layer: int) -> Array:
     return np.array([[cost.curves[device][layer].at(int(unit)) for unit in units] for device in devices])
 
 
-def _saved(model: Model, cost: CostModel, devices: Sequence[str]) -> Array:
-    saved = np.zeros((len(model.layers), len(devices)))
-    by_device = np.array([cost.saved_s_per_byte[device] for device in devices])
-    for index, layer in enumerate(model.layers):
-        image_bytes = sum(
-            Box.whole(model.tensors[tensor].shape).volume * cost.image_item_bytes.get(tensor, 0)
-            for tensor in layer.outputs
-        )
-        saved[index] = image_bytes / cost.layers[index].extent * by_device
-    return saved
+def _saved(model: Model, cost: CostModel, devices: Sequence[str], layer: int, seconds: Array) -> Array:
+    image_bytes = sum(
+        Box.whole(model.tensors[tensor].shape).volume * cost.image_item_bytes.get(tensor, 0)
+        for tensor in model.layers[layer].outputs
+    )
+    unit_bytes = image_bytes / cost.layers[layer].extent
+    return np.array(
+        [
+            [cost.saved_s(device, float(alone_s), units * unit_bytes) for units, alone_s in enumerate(row)]
+            for device, row in zip(devices, seconds, strict=True)
+        ]
+    )
 
 
 class _Edges:

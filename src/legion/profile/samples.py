@@ -55,6 +55,8 @@ class LinkSample:
 class DeviceProfile:
     """One device's samples. `round_trip_s` is the least seen; copying is memory to memory on it.
 
+    `handling_s` passes on the device between the arrival of a small message and the moment when the answer enters the
+    port, `controller_handling_s` on the controller when the answer goes back the same way; medians.
     `costs` tells what it took to measure "layers", "training" and "links".
     """
 
@@ -64,6 +66,8 @@ class DeviceProfile:
     layers: tuple[LayerSample, ...]
     links: tuple[LinkSample, ...]
     round_trip_s: float
+    handling_s: float
+    controller_handling_s: float
     copy_bytes_per_s: float
     costs: Mapping[str, MeasurementCost] = field(default_factory=dict[str, MeasurementCost])
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from legion.cluster.device import same_kind
 from legion.profile.samples import DeviceProfile, LayerSample
+
+_SAME_REFERENCE = 1.1
 
 
 def reference_s(profile: DeviceProfile) -> float:
@@ -16,6 +19,36 @@ def normalised_s(sample: LayerSample, reference_s: float) -> float:
     return median(
         seconds * reference_s / reference for seconds, reference in zip(sample.seconds, sample.reference_s, strict=True)
     )
+
+
+def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]:
+    """`seconds_by_extent` of each device, by its name, devices that are equal counting as one measured several times.
+
+    Equal are those of one kind of machine, engine and threads whose reference kernel takes the same within a tenth.
+    Noise of single samples would otherwise look like devices that are better at some layers, which a search exploits.
+    """
+    pooled: dict[str, Mapping[str, Sequence[tuple[int, float]]]] = {}
+    for name, profile in profiles.items():
+        equals = [each for each in profiles.values() if _are_equal(profile, each)]
+        measured: dict[str, dict[int, list[float]]] = {}
+        for points in map(seconds_by_extent, equals):
+            for key, samples in points.items():
+                for extent, seconds in samples:
+                    measured.setdefault(key, {}).setdefault(extent, []).append(seconds)
+        pooled[name] = {
+            key: [(extent, median(seconds)) for extent, seconds in sorted(by_extent.items())]
+            for key, by_extent in measured.items()
+        }
+    return pooled
+
+
+def _are_equal(one: DeviceProfile, other: DeviceProfile) -> bool:
+    if one is other:
+        return True
+    if not one.layers or not other.layers or not same_kind(one.device, other.device):
+        return False
+    references = reference_s(one), reference_s(other)
+    return max(references) <= _SAME_REFERENCE * min(references)
 
 
 def seconds_by_extent(profile: DeviceProfile) -> Mapping[str, Sequence[tuple[int, float]]]:

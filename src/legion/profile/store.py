@@ -75,6 +75,7 @@ def missing_probes(profile: DeviceProfile | None, probes: Iterable[LayerProbe]) 
 def _is_sound(device: DeviceProfile) -> bool:
     return (
         _all_positive((device.round_trip_s, device.copy_bytes_per_s))
+        and min(device.handling_s, device.controller_handling_s) >= 0
         and all(_is_sound_layer(sample) for sample in device.layers)
         and all(_is_sound_link(sample) for sample in device.links)
     )

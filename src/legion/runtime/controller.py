@@ -19,12 +19,12 @@ from legion.plan.executable import ExecutablePlan
 from legion.plan.scheme import CONTROLLER
 from legion.plan.timeline import Timeline
 from legion.profile.probes import LayerProbe
-from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy
+from legion.profile.samples import LayerSample, MeasurementPolicy
 from legion.runtime.calls import answer_of, wait_for
 from legion.runtime.controller_events import Request, StopWork
 from legion.runtime.frames import FRAMES_IN_FLIGHT, Frames
 from legion.runtime.installation import DeviceProgress, digests_of, fill_cache, install_programs, make_install, upload
-from legion.runtime.link_probe import link_inputs, link_plan, link_samples
+from legion.runtime.link_probe import LinkProbe, handling_s, link_inputs, link_plan, link_samples
 from legion.runtime.measured import ClockReading, best_reading, measured_timeline
 from legion.runtime.network import real_network
 from legion.runtime.sender import Sender
@@ -219,16 +219,11 @@ class Controller:
             wait_for(self._switchboard, [call], silence_s, lambda: progress(call.fraction) if progress else None)
             return answer_of(call, LayersProbed).samples
 
-    def probe_link(
-        self, device: str, sizes_bytes: Sequence[int], rounds: int, budget_s: float = inf
-    ) -> tuple[tuple[LinkSample, ...], float, float]:
+    def probe_link(self, device: str, sizes_bytes: Sequence[int], rounds: int, budget_s: float = inf) -> LinkProbe:
         """Measure the way to a device and back; it takes the place of the installed plan.
 
         After a round that is not counted there are as many as fit into `budget_s`, two at least and `rounds` at most.
-        Returns the samples of both directions for each size, the least round trip in seconds, and
-        how many bytes a second the device copies in its memory.
-
-        Raises PeerError when the device fails.
+        Sizes stand in ascending order, at least two. Raises PeerError when the device fails.
         """
         with self._lock, self._stopping_on_failure([device]):
             self.install(link_plan(device, sizes_bytes))
@@ -241,7 +236,14 @@ class Controller:
             reading = best_reading([before, self._read_clock(device)])
             samples = link_samples(device, sizes_bytes, frames[1:], reading.offset_s)
             copying = self._ask(device, lambda number: ProbeCopying(request=number), CopyingProbed)
-            return samples, reading.round_trip_s, copying.bytes_per_s
+            on_device_s, on_controller_s = handling_s(device, frames[1:])
+            return LinkProbe(
+                samples=samples,
+                round_trip_s=reading.round_trip_s,
+                handling_s=on_device_s,
+                controller_handling_s=on_controller_s,
+                copy_bytes_per_s=copying.bytes_per_s,
+            )
 
     def close(self) -> None:
         """Let all devices go, and end all threads and connections."""

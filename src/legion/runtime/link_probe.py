@@ -1,6 +1,8 @@
 """Measures a link with the machinery of real frames: a plan in which a device sends back what it gets."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
 import numpy as np
@@ -12,6 +14,17 @@ from legion.plan.program import Instruction, Program, Receive, Send
 from legion.plan.scheme import CONTROLLER
 from legion.profile.samples import LinkSample
 from legion.wire.messages import FrameReport, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkProbe:
+    """What was measured of the way to a device and back: see `DeviceProfile`, where all of it goes."""
+
+    samples: tuple[LinkSample, ...]
+    round_trip_s: float
+    handling_s: float
+    controller_handling_s: float
+    copy_bytes_per_s: float
 
 
 def link_plan(device: str, sizes_bytes: Sequence[int]) -> ExecutablePlan:
@@ -56,6 +69,16 @@ def link_samples(
         for direction, sender, receiver, step, ahead_s in directions
         for index, size_bytes in enumerate(sizes_bytes)
     )
+
+
+def handling_s(device: str, frames: Sequence[Mapping[str, FrameReport]]) -> tuple[float, float]:
+    """What handling the smallest messages takes: from the arrival of one until the answer to it enters the port.
+
+    On the device, and on the controller; medians over the frames. Taking one in and handing one over are both in it.
+    """
+    on_device = [_record(frame[device], 1).start_s - _record(frame[device], 0).end_s for frame in frames]
+    on_controller = [_record(frame[CONTROLLER], 2).start_s - _record(frame[CONTROLLER], 1).end_s for frame in frames]
+    return max(0.0, median(on_device)), max(0.0, median(on_controller))
 
 
 def _record(report: FrameReport, instruction: int) -> Record:

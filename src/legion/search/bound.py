@@ -38,15 +38,12 @@ def lower_bound(tables: Tables) -> Bound:
 
 
 def best_rates(tables: Tables) -> Array:
-    """(device, layer): seconds of a whole layer, at the number of units at which a unit is cheapest.
-
-    Below zero where running as one with others saves more than the layer takes.
-    """
+    """(device, layer): seconds of a whole layer, at the number of units at which a unit is cheapest."""
     columns: list[Array] = []
     for layer, seconds in enumerate(tables.seconds):
         extent = int(tables.extents[layer])
         units: Places = np.arange(1, extent + 1)
-        per_unit = np.min(seconds[:, 1:] / units, axis=1) - tables.saved_s_per_unit[layer]
+        per_unit = np.min((seconds - tables.saved_s[layer])[:, 1:] / units, axis=1)
         columns.append(per_unit * extent)
     return np.stack(columns, axis=1)
 
@@ -56,7 +53,6 @@ def divided(whole_s: Array) -> tuple[float, Array]:
 
     `whole_s` is (device, layer): a whole layer's seconds `c_dk`. The last device ends no sooner than
     `sum_k min_d w_d c_dk` for any weights `w` (duality of linear programmes); good ones are found by subgradient steps.
-    What saves time, every device may do.
     """
     speeds = 1.0 / np.maximum(whole_s.sum(axis=1), 1e-12)
     weights = best_weights = speeds / speeds.sum()
@@ -64,8 +60,7 @@ def divided(whole_s: Array) -> tuple[float, Array]:
     for step in range(1, _STEPS + 1):
         weighted = weights[:, None] * whole_s
         chosen = np.argmin(weighted, axis=0)
-        saved: Array = np.sum(np.minimum(weighted, 0.0), axis=0)
-        least = float(np.where(saved < 0.0, saved, weighted.min(axis=0)).sum())
+        least = float(weighted.min(axis=0).sum())
         if least > best:
             best, best_weights = least, weights
         load = np.bincount(chosen, whole_s[chosen, np.arange(whole_s.shape[1])], len(weights))

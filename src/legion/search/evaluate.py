@@ -37,6 +37,7 @@ class _Evaluation:
         self._ready = np.zeros((tables.layers + 1, devices + 1, count))
         self._arrived = np.zeros((devices, count))
         self._run_s = np.zeros((count, devices))
+        self._takes_part = np.zeros((count, devices), dtype=np.bool_)
 
     def latencies_s(self) -> Array:
         for layer in reversed(range(self._tables.layers)):
@@ -81,6 +82,7 @@ class _Evaluation:
         begins = self._plans.starts[:, layer]
         self._arrived[:, begins] = 0.0
         self._run_s[begins] = 0.0
+        self._takes_part[begins] = False
         for edge in self._tables.edges[layer]:
             is_input = edge.source >= self._tables.layers
             crossing = np.ones_like(begins) if is_input else self._group[:, edge.source] != self._group[:, layer]
@@ -146,13 +148,14 @@ class _Evaluation:
 
     def _compute(self, layer: int) -> None:
         units = self._own_high[layer] - self._own_low[layer]
+        self._takes_part |= units > 0
         self._run_s += self._tables.seconds[layer][self._every_device, units]
-        self._run_s -= ~self._exported[layer][:, None] * units * self._tables.saved_s_per_unit[layer]
+        self._run_s -= ~self._exported[layer][:, None] * self._tables.saved_s[layer][self._every_device, units]
 
     def _finish(self, layer: int) -> None:
         """Groups that end here run when all is there; what leaves them is ready then, borders that go first before."""
         ends = self._ends[:, layer]
-        takes_part = ends & (self._own_low[layer] < self._own_high[layer]).T
+        takes_part = ends & self._takes_part.T
         start = np.maximum(self._clock[:-1], self._arrived)
         end = start + self._run_s.T
         ready = end

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from threading import Event
 from time import perf_counter
 
-from legion.cluster.device import DeviceInfo
 from legion.engine.base import graph_key
 from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.probes import ProbePlan
@@ -33,13 +32,6 @@ class MeasuredLayers:
 
 class _EndedError(Exception):
     """Another device failed, or the caller has had enough."""
-
-
-def same_kind(one: DeviceInfo, other: DeviceInfo) -> bool:
-    """Whether samples of one hold for the other: the same kind of machine, threads, engine and providers."""
-    return all(
-        getattr(one, name) == getattr(other, name) for name in ("cores", "threads", "machine", "engine", "providers")
-    ) and one.versions.get(one.engine) == other.versions.get(other.engine)
 
 
 def measure_layers(
@@ -109,18 +101,18 @@ def with_links(cluster: Cluster, name: str, layers: MeasuredLayers, policy: Meas
     Raises PeerError, with the device's name, if it fails.
     """
     begun_s = perf_counter()
-    links, round_trip_s, copy_bytes_per_s = cluster.controller.probe_link(
-        name, LINK_SIZES_BYTES, LINK_ROUNDS, LINK_BUDGET_S
-    )
-    frames = 1 + len(links[0].seconds)
+    probe = cluster.controller.probe_link(name, LINK_SIZES_BYTES, LINK_ROUNDS, LINK_BUDGET_S)
+    frames = 1 + len(probe.samples[0].seconds)
     cost = MeasurementCost(wall_s=perf_counter() - begun_s, bytes_moved=2 * sum(LINK_SIZES_BYTES) * frames)
     return DeviceProfile(
         device=cluster.devices[name],
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         policy=policy,
         layers=layers.samples,
-        links=links,
-        round_trip_s=round_trip_s,
-        copy_bytes_per_s=copy_bytes_per_s,
+        links=probe.samples,
+        round_trip_s=probe.round_trip_s,
+        handling_s=probe.handling_s,
+        controller_handling_s=probe.controller_handling_s,
+        copy_bytes_per_s=probe.copy_bytes_per_s,
         costs={**layers.costs, "links": cost},
     )

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from legion.cluster.device import DeviceInfo
+from legion.cluster.device import DeviceInfo, same_kind
 from legion.cost.fit import cost_model
 from legion.cost.model import CostModel
 from legion.errors import InputError
@@ -26,7 +26,7 @@ from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
 from legion.profile.store import merged, missing_probes
 from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
-from legion.session.device_profile import MeasuredLayers, measure_layers, same_kind, with_links
+from legion.session.device_profile import MeasuredLayers, measure_layers, with_links
 from legion.session.progress import Progress, silent
 from legion.simulate.simulate import simulate
 

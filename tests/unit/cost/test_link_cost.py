@@ -30,10 +30,15 @@ def test_falling_times_give_a_constant_and_steep_ones_no_latency():
     assert fit_link([1_000, 10_000], [1.0, 20.0]).latency_s == 0
 
 
-def test_small_messages_count_as_much_as_large_ones():
-    # Large samples that are 10 % off would swamp a 1 ms latency in absolute least squares.
+def test_noise_of_large_messages_leaves_the_latency_alone():
     link = fit_link([100, 1_000, 10_000_000, 20_000_000], [1e-3, 1.1e-3, 1.1, 1.8])
     assert link.latency_s == pytest.approx(1e-3, rel=0.05)
+
+
+def test_small_messages_that_pass_as_a_burst_leave_the_bandwidth_alone():
+    link = fit_link([1_000, 10_000, 50_000, 250_000], [2e-4, 2e-4, 3.45e-3, 20.3e-3])
+    assert 1 / link.seconds_per_byte == pytest.approx(12e6, rel=0.05)
+    assert link.latency_s < 2e-4
 
 
 def test_ports_take_the_median_of_each_direction():

@@ -24,7 +24,7 @@ def device_profile(name="pi", layers=(), links=(), round_trip_s=2e-4, copy_bytes
             cores=4,
             threads=1,
             memory_bytes=2**30,
-            machine="aarch64",
+            machine=f"machine of {name}",  # so that no two devices count as equal
             engine="onnxruntime",
             providers=("CPUExecutionProvider",),
             versions={"legion": "0.1.0"},
@@ -34,6 +34,8 @@ def device_profile(name="pi", layers=(), links=(), round_trip_s=2e-4, copy_bytes
         layers=tuple(layers),
         links=tuple(links),
         round_trip_s=round_trip_s,
+        handling_s=5e-5,
+        controller_handling_s=5e-5,
         copy_bytes_per_s=copy_bytes_per_s,
     )
 

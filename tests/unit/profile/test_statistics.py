@@ -1,10 +1,12 @@
 """Figures from samples: drift cancels, order does not matter."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legion.profile.statistics import normalised_s, reference_s, seconds_by_extent
+from legion.profile.statistics import normalised_s, pooled_seconds, reference_s, seconds_by_extent
 from unit.profile.profile_building import device_profile, layer_sample
 
 
@@ -30,3 +32,21 @@ def test_points_come_by_signature_and_ascending_extent():
     assert [extent for extent, _ in points["a"]] == [2, 4, 8]
     assert [extent for extent, _ in points["b"]] == [3]
     assert not seconds_by_extent(device_profile(layers=[]))
+
+
+def test_equal_devices_count_as_one_measured_several_times():
+    def measured(name, machine, seconds, reference):
+        profile = device_profile(name, layers=[layer_sample("k", 4, [seconds], [reference])])
+        return replace(profile, device=replace(profile.device, machine=machine))
+
+    profiles = {
+        "a": measured("a", "m", 1.0, 1.0),
+        "b": measured("b", "m", 2.0, 1.05),
+        "c": measured("c", "m", 9.0, 1.0),
+        "slower": measured("slower", "m", 5.0, 1.5),
+        "other": measured("other", "n", 7.0, 1.0),
+    }
+    pooled = {name: points["k"] for name, points in pooled_seconds(profiles).items()}
+    assert pooled["a"] == pooled["b"] == pooled["c"] == [(4, 2.0)]
+    assert pooled["slower"] == [(4, 5.0)]
+    assert pooled["other"] == [(4, 7.0)]

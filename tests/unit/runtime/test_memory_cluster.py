@@ -153,15 +153,14 @@ def test_unreachable_device_is_named(network: MemoryNetwork, devices: tuple[Devi
 
 def test_link_probe_has_both_directions(controller: Controller) -> None:
     sizes = (1_000, 50_000)
-    samples, round_trip_s, copy_bytes_per_s = controller.probe_link("local-1", sizes, rounds=3)
-    assert [(sample.direction, sample.size_bytes) for sample in samples] == [
+    probe = controller.probe_link("local-1", sizes, rounds=3)
+    assert [(sample.direction, sample.size_bytes) for sample in probe.samples] == [
         (direction, size) for direction in ("set", "get") for size in sizes
     ]
-    assert all(len(sample.seconds) == 3 and min(sample.seconds) >= 0 for sample in samples)
-    assert round_trip_s > 0
-    assert copy_bytes_per_s > 0
-    hurried, _, _ = controller.probe_link("local-1", sizes, rounds=9, budget_s=0.0)
-    assert {len(sample.seconds) for sample in hurried} == {2}
+    assert all(len(sample.seconds) == 3 and min(sample.seconds) >= 0 for sample in probe.samples)
+    assert min(probe.round_trip_s, probe.handling_s, probe.controller_handling_s, probe.copy_bytes_per_s) > 0
+    hurried = controller.probe_link("local-1", sizes, rounds=9, budget_s=0.0)
+    assert {len(sample.seconds) for sample in hurried.samples} == {2}
 
 
 def test_duplicate_names_are_refused(network: MemoryNetwork) -> None:
