@@ -25,14 +25,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
-import msgspec
-
-from bench.paper.cells import MEASURED_SETS, MODELS, POLICIES, SETS, TRIALS, Cell
-from bench.paper.inside import Job
-from bench.results_file import setting
-from legion.lab.calibration import convolutions_here_s
-from legion.lab.lab import PLACEHOLDER, open_lab
-from legion.lab.lab_file import read_lab
+from bench.paper.cells import MEASURED_SETS, MODELS, POLICIES, SETS, Cell
+from bench.paper.measure import measure_cell
 from legion.model import zoo
 
 FSS_FRAMES = 3
@@ -42,7 +36,6 @@ REPEAT = 11
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for."""
     arguments = _arguments(words)
-    TRIALS.mkdir(parents=True, exist_ok=True)
     cells = [Cell(model=model, devices=devices) for model in arguments.model for devices in arguments.devices]
     if arguments.json is not None and len(cells) > 1:
         sys.exit("--json takes the result of one cell; give one model and one set of devices")
@@ -52,7 +45,15 @@ def main(words: Sequence[str] | None = None) -> None:
             policies = _policies(arguments, result)
             if policies:
                 begun_s = perf_counter()
-                _measure(cell, policies, arguments, Path(folder), result)
+                measure_cell(
+                    cell,
+                    policies,
+                    repeat=arguments.repeat,
+                    fss_frames=arguments.fss_frames,
+                    folder=Path(folder),
+                    result=result,
+                    method=__doc__ or "",
+                )
                 print(f"{cell.name}: {(perf_counter() - begun_s) / 60:.1f} min, wrote {result}", flush=True)
             else:
                 print(f"{cell.name}: there already", flush=True)
@@ -94,52 +95,6 @@ def _policies(arguments: argparse.Namespace, result: Path) -> tuple[str, ...]:
     if there.issuperset(arguments.policies):
         return ()
     return tuple(name for name in POLICIES if name in there or name in arguments.policies)
-
-
-def _measure(cell: Cell, policies: tuple[str, ...], arguments: argparse.Namespace, folder: Path, result: Path) -> None:
-    network = folder / f"{cell.model}.onnx"
-    if not network.exists():
-        zoo.write(cell.model, network)
-    lab_setting = read_lab(cell.lab_file, _calibrated)
-    measured, job_file = folder / "measured.json", folder / "job.json"
-    job = Job(
-        cell=cell,
-        network=str(network),
-        policies=policies,
-        repeat=arguments.repeat,
-        fss_frames=arguments.fss_frames,
-        result=str(measured),
-    )
-    job_file.write_bytes(msgspec.json.encode(job))
-    speeds = ", ".join(f"{board.name} {board.speed:.3f}" for board in lab_setting.boards)
-    print(f"{cell.name}: {', '.join(policies)}; speeds {speeds}", flush=True)
-    with open_lab(lab_setting) as lab:
-        code = lab.run([sys.executable, "-m", "bench.paper.inside", PLACEHOLDER, str(job_file)])
-    if code:
-        sys.exit(code)
-    content = {
-        "method": __doc__,
-        "setting": {
-            **setting(),
-            "convolutions_here_s": _calibrated(),
-            "lab_file": cell.lab_file.read_text(encoding="utf-8"),
-            "lab": msgspec.to_builtins(lab_setting),
-            "repeat": arguments.repeat,
-            "fss_frames": arguments.fss_frames,
-        },
-        "model": cell.model,
-        "devices": cell.devices,
-        **json.loads(measured.read_bytes()),
-    }
-    result.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _calibrated() -> float:
-    """What VGG-16's convolutions take here, measured once for all cells."""
-    path = TRIALS / "calibration.json"
-    if not path.exists():
-        path.write_text(json.dumps({"convolutions_here_s": convolutions_here_s()}), encoding="utf-8")
-    return json.loads(path.read_text(encoding="utf-8"))["convolutions_here_s"]
 
 
 if __name__ == "__main__":

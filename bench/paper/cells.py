@@ -20,10 +20,12 @@ MEASURED_SETS = tuple(name for name in (*FIREFLY_SETS, *ODROID_SETS, *MIXED_SETS
 POLICIES = ("full-search", "legion", "aofl", "early-fused", "modnn", "coedge", "auto")
 """The paper's, other works', and the planner's own, which is no part of the paper's comparison."""
 
+BYTES = "-8bit"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A network of the zoo on a set of boards."""
+    """A network of the zoo on a set of boards; one that takes an image's bytes has `-8bit` after its name."""
 
     model: str
     devices: str
@@ -31,6 +33,14 @@ class Cell:
     @property
     def name(self) -> str:
         return f"{self.model}-{self.devices}"
+
+    @property
+    def zoo_name(self) -> str:
+        return self.model.removesuffix(BYTES)
+
+    @property
+    def takes_bytes(self) -> bool:
+        return self.model.endswith(BYTES)
 
     @property
     def lab_file(self) -> Path:

@@ -1,0 +1,81 @@
+"""One cell measured in a lab of its own."""
+
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+
+from bench.paper.cells import TRIALS, Cell
+from bench.paper.inside import Job
+from bench.results_file import setting
+from legion import NORMALIZATIONS, prepare_model
+from legion.lab.calibration import convolutions_here_s
+from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab_file import read_lab
+from legion.model import zoo
+
+_NORMALIZATION = "imagenet"
+
+
+def measure_cell(  # noqa: PLR0913 - what is measured, how, and where it goes
+    cell: Cell, policies: tuple[str, ...], *, repeat: int, fss_frames: int, folder: Path, result: Path, method: str
+) -> None:
+    """Measure `policies` side by side, and write `result`; networks and what passes between processes go to `folder`.
+
+    Ends the program where the measurement fails.
+    """
+    for directory in (cell.profile.parent, result.parent):
+        directory.mkdir(parents=True, exist_ok=True)
+    lab_setting = read_lab(cell.lab_file, _calibrated)
+    measured, job_file = folder / "measured.json", folder / "job.json"
+    job = Job(
+        cell=cell,
+        network=str(_network(cell, folder)),
+        policies=policies,
+        repeat=repeat,
+        fss_frames=fss_frames,
+        result=str(measured),
+    )
+    job_file.write_bytes(msgspec.json.encode(job))
+    speeds = ", ".join(f"{board.name} {board.speed:.3f}" for board in lab_setting.boards)
+    print(f"{cell.name}: {', '.join(policies)}; speeds {speeds}", flush=True)
+    with open_lab(lab_setting) as lab:
+        code = lab.run([sys.executable, "-m", "bench.paper.inside", PLACEHOLDER, str(job_file)])
+    if code:
+        sys.exit(code)
+    content = {
+        "method": method,
+        "setting": {
+            **setting(),
+            "convolutions_here_s": _calibrated(),
+            "lab_file": cell.lab_file.read_text(encoding="utf-8"),
+            "lab": msgspec.to_builtins(lab_setting),
+            "repeat": repeat,
+            "fss_frames": fss_frames,
+        },
+        "model": cell.model,
+        "devices": cell.devices,
+        **json.loads(measured.read_bytes()),
+    }
+    result.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _network(cell: Cell, folder: Path) -> Path:
+    """The network's file, which is made if there is none yet."""
+    path = folder / f"{cell.model}.onnx"
+    if not path.exists():
+        plain = path if not cell.takes_bytes else folder / f"{cell.zoo_name}.onnx"
+        if not plain.exists():
+            zoo.write(cell.zoo_name, plain)
+        if cell.takes_bytes:
+            path.write_bytes(prepare_model(plain, NORMALIZATIONS[_NORMALIZATION]))
+    return path
+
+
+def _calibrated() -> float:
+    """What VGG-16's convolutions take here, measured once for all cells."""
+    path = TRIALS / "calibration.json"
+    if not path.exists():
+        path.write_text(json.dumps({"convolutions_here_s": convolutions_here_s()}), encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))["convolutions_here_s"]
