@@ -23,7 +23,7 @@ from legion.session.cluster import Cluster
 from legion.session.progress import silent
 from legion.session.stages import Planning
 from legion.session.trial_store import TrialStore
-from legion.session.trials import WARMUPS, Trials
+from legion.session.trials import Trials
 
 LEAST_COST = "legion-least-cost"
 """Legion's FLC of least cost, without the wild card; the policy `legion` is with it."""
@@ -159,7 +159,7 @@ class Planner:
         matrices = build_matrices(
             self.model, self.planning.demand, self.planning.costs, performance_shares(self.planning.costs)
         )
-        expected_s = [(WARMUPS + frames) * float(s) + _OVERHEAD_S for s in matrices.T[matrices.T >= 0]]
+        expected_s = [frames * float(s) + _OVERHEAD_S for s in matrices.T[matrices.T >= 0]]
         begun_s, done = perf_counter(), 0
         print(f"full search: {len(expected_s)} groups, about {sum(expected_s) / 60:.1f} min", flush=True)
 

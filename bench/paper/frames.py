@@ -13,8 +13,8 @@ from legion.session.feeds import computed_outputs, sample_feeds
 from legion.wire.messages import FrameReport
 
 BLOCK = 4
-"""Frames of one plan in a row at most, after one that warms up: devices hold one plan, and another takes seconds to
-install, which is not timed."""
+"""Frames of one plan in a row at most: devices hold one plan, and another takes seconds to install, which is not timed
+and warms it up."""
 
 
 def interleaved(cluster: Cluster, model: Model, plans: Mapping[str, ExecutablePlan], repeat: int) -> dict[str, Frames]:
@@ -38,13 +38,14 @@ def _block(cluster: Cluster, model: Model, plan: ExecutablePlan, count: int) -> 
     feeds, outputs = sample_feeds(model), computed_outputs(model)
     frames: list[_Frame] = []
     with cluster.exclusive:
-        for _ in range(1 + count):
+        cluster.install(plan)
+        for _ in range(count):
             cluster.run(plan, feeds, outputs)
             reports = cluster.controller.reports()
             devices = {name: report for name, report in reports.items() if name != CONTROLLER}
             run_s = {name: _run_s(plan, name, report) for name, report in devices.items()}
             frames.append((cluster.controller.timeline().latency_s, devices, run_s))
-    return frames[1:]
+    return frames
 
 
 def _run_s(plan: ExecutablePlan, name: str, report: FrameReport) -> float:

@@ -13,6 +13,7 @@ from legion.cli.console import errors, output, print_json, print_timeline, progr
 from legion.cli.inputs import Normalization, image_feed
 from legion.cli.options import Json
 from legion.cli.running import comparison_line
+from legion.cost.matrices import build_matrices
 from legion.engine.whole_model import WholeModel
 from legion.errors import InputError
 from legion.model import zoo
@@ -21,12 +22,13 @@ from legion.model.onnx_import import load_model
 from legion.plan.timeline import Timeline
 from legion.report.picture import draw_plan, save_picture
 from legion.report.summaries import Summary, choice_summary, run_summary
-from legion.report.tables import plan_tables, timeline_table, wild_card_line
+from legion.report.tables import decision_line, plan_tables, timeline_table
 from legion.runtime.serve import available_cores
 from legion.session.cluster import local_cluster
 from legion.session.compare import Comparison, compare
 from legion.session.inference_session import InferenceSession
 from legion.session.progress import Progress
+from legion.session.stages import Planning
 
 NETWORK = "vgg16"
 PHOTOGRAPH = "grace_hopper.jpg"
@@ -125,7 +127,7 @@ def _rounds(
 def _show(session: InferenceSession, timeline: Timeline) -> None:
     for table in plan_tables(session.model, session.choice):
         output.print(table)
-    output.print(wild_card_line(session.choice))
+    output.print(decision_line(session.choice))
     output.print(timeline_table(session.predicted, timeline, session.model, session.choice))
     print_timeline(timeline)
 
@@ -141,9 +143,9 @@ def _show_result(workers: int, rounds: tuple[_Round, ...]) -> None:
 
 
 def _draw(session: InferenceSession, timeline: Timeline, workers: int, path: Path) -> None:
-    if session.choice.matrices is None:
-        return
+    planning = Planning(session.model, session.profile, session.scheme.devices)
+    matrices = build_matrices(session.model, planning.demand, planning.costs, session.choice.shares)
     names = [layer.name for layer in session.model.layers]
     title = f"{NETWORK} on {workers} workers of this machine"
-    save_picture(draw_plan(title, names, session.choice.matrices, session.scheme, (session.predicted, timeline)), path)
+    save_picture(draw_plan(title, names, matrices, session.scheme, (session.predicted, timeline)), path)
     errors.print(f"picture: {path}")

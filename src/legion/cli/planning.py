@@ -27,7 +27,7 @@ from legion.profile.store import read_profile
 from legion.report.explain import explain
 from legion.report.explanation_text import bound_line
 from legion.report.summaries import choice_summary, costs_summary, matrices_summary
-from legion.report.tables import matrix_table, plan_tables, wild_card_line
+from legion.report.tables import decision_line, matrix_table, plan_tables
 from legion.session.inference_session import InferenceSession
 from legion.session.stages import Planning, profile_devices
 
@@ -41,7 +41,7 @@ def plan(
     cluster: ClusterFile = None,
     local: Local = None,
     known: ProfileFile = None,
-    policy: PolicyName = "legion",
+    policy: PolicyName = "auto",
     trials: Trials = True,
     trials_file: TrialsFile = None,
     matrix: MatrixNames = None,
@@ -81,7 +81,7 @@ def plan(
         return
     for table in plan_tables(network, choice):
         output.print(table)
-    output.print(wild_card_line(choice))
+    output.print(decision_line(choice))
     if explanation is not None:
         output.print(bound_line(explanation))
     for name in matrix or ():
@@ -94,7 +94,7 @@ def simulate(
     cluster: ClusterFile = None,
     local: Local = None,
     known: ProfileFile = None,
-    policy: PolicyName = "legion",
+    policy: PolicyName = "auto",
     batch: Batch = 1,
     size: Sizes = None,
     json: Json = False,

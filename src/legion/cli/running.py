@@ -31,7 +31,7 @@ from legion.profile.store import read_profile
 from legion.report.explain import Explanation, explain
 from legion.report.explanation_text import bound_line, breakdown_table, what_if_line
 from legion.report.summaries import choice_summary, costs_summary, run_summary
-from legion.report.tables import timeline_table, wild_card_line
+from legion.report.tables import decision_line, timeline_table
 from legion.session.compare import Comparison, compare_with_whole
 from legion.session.feeds import check_feeds
 from legion.session.inference_session import InferenceSession
@@ -49,7 +49,7 @@ def run(
     cluster: ClusterFile = None,
     local: Local = None,
     known: ProfileFile = None,
-    policy: PolicyName = "legion",
+    policy: PolicyName = "auto",
     trials: Trials = True,
     trials_file: TrialsFile = None,
     normalize: Annotated[
@@ -120,7 +120,7 @@ def comparison_line(comparison: Comparison) -> str:
 
 
 def _show(session: InferenceSession, timelines: Sequence[Timeline], comparison: Comparison | None) -> None:
-    output.print(wild_card_line(session.choice))
+    output.print(decision_line(session.choice))
     output.print(timeline_table(session.predicted, timelines[-1], session.model, session.choice))
     if len(timelines) > 1:
         latencies_ms = [timeline.latency_s * 1e3 for timeline in timelines]

@@ -48,6 +48,15 @@ class Pacer:
         return self._clock() if self.speed == 1 else self._processor_clock() / self.speed
 
     @contextmanager
+    def suspended(self) -> Generator[None]:
+        """Let what the body does take its own time: preparing is not slowed down."""
+        speed, self.speed = self.speed, 1.0
+        try:
+            yield
+        finally:
+            self.speed = speed
+
+    @contextmanager
     def paced(self) -> Generator[None]:
         """Make the body take its processor time divided by the speed."""
         if self.speed == 1:

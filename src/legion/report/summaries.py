@@ -29,6 +29,8 @@ def choice_summary(model: Model, choice: Choice) -> Summary:
             for group, shares, seconds in zip(choice.scheme.groups, by_group, choice.predicted_group_s, strict=True)
         ],
         "wild_card": choice.wild_card,
+        "race": choice.race,
+        "bound_s": choice.bound_s,
     }
 
 

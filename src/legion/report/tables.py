@@ -14,7 +14,7 @@ from legion.plan.assign import Shares
 from legion.plan.group_times import group_times_s
 from legion.plan.scheme import Group
 from legion.plan.timeline import Timeline
-from legion.policy.base import Candidate, Choice
+from legion.policy.base import Candidate, Choice, RaceReport, WildCardReport
 from legion.profile.samples import Profile
 
 _MATRIX_MEANINGS = {
@@ -67,11 +67,26 @@ def plan_tables(model: Model, choice: Choice) -> Iterator[Table]:
     yield groups
 
 
-def wild_card_line(choice: Choice) -> str:
-    """The wild card's decision as a sentence."""
-    report = choice.wild_card
-    if report is None:
-        return f"wild card: none under {choice.scheme.policy}, or no two groups left to merge"
+def decision_line(choice: Choice) -> str:
+    """What decided for the plan, as a sentence: the wild card, a race on the devices, or prediction alone."""
+    if choice.race is not None:
+        return _race_line(choice.race)
+    if choice.wild_card is not None:
+        return _wild_card_line(choice.wild_card)
+    return f"decided by prediction under {choice.scheme.policy}; nothing was tried on the devices"
+
+
+def _race_line(report: RaceReport) -> str:
+    kept = report.tried[report.kept]
+    hidden = max(0.0, report.hidden)
+    return (
+        f"trials: {len(report.tried)} of {report.candidates} plans ran on the devices; kept the one predicted at "
+        f"{_ms(kept.predicted_s)} and measured at {_ms(kept.measured_s)}; one that was not tried could be faster by "
+        f"{hidden:.1%} at most, if predictions err as these did"
+    )
+
+
+def _wild_card_line(report: WildCardReport) -> str:
     merged = report.wild_card.flc[report.merged]
     return (
         f"wild card: merging layers {merged[0]} to {merged[1] - 1} "

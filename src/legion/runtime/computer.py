@@ -3,11 +3,15 @@
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import numpy as np
 
 from legion.engine.base import Engine, Executable
 from legion.engine.paced import Pacer
-from legion.errors import InputError
+from legion.errors import InputError, InternalError
 from legion.geometry.local_graph import LocalGraph
+from legion.plan.executable import NodePlan
 from legion.plan.program import Send
 from legion.runtime.faults import as_legion_error, fault_kind
 from legion.runtime.frame_meter import FrameMeter
@@ -167,6 +171,7 @@ class Computer:
         for graph in plan.graphs:
             progress(len(executables) / len(plan.graphs))
             executables.append(self._engine.prepare(graph, self._store.load))
+        self._warm_up(plan, executables)
         progress(1.0)
         prepared = PreparedPlan(plan=work.plan, node=plan.program.node, frame_plan=frame_plan, executables=executables)
         epoch = work.epoch
@@ -176,6 +181,20 @@ class Computer:
 
         self._interpreter = Interpreter(prepared, self._sender, self._clock, finished, self._pacer)
         return Installed(request=work.request, resident_bytes=self._engine.resident_bytes)
+
+    def _warm_up(self, plan: NodePlan, executables: Sequence[Executable]) -> None:
+        """Run all steps of known shapes once, at full speed, so that no frame pays for first uses of memory.
+
+        What fails on zeros may well run on data, so that is left to the frames.
+        """
+        with self._pacer.suspended():
+            for step in plan.steps:
+                if any(buffer.dynamic for buffer in step.buffers):
+                    continue
+                inputs = plan.graphs[step.graph].inputs
+                zeros = [np.zeros(each.shape, kind.dtype) for each, kind in zip(step.buffers, inputs, strict=True)]
+                with suppress(InternalError):
+                    executables[step.graph].run(zeros)
 
     def _progress(self, epoch: int, request: int) -> Callable[[float], None]:
         """Tells the controller now and then, and ends the job when its epoch has passed."""

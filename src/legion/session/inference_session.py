@@ -47,7 +47,7 @@ class InferenceSession:
         model: str | Path | bytes | Model,
         *,
         cluster: Cluster,
-        policy: str = "legion",
+        policy: str = "auto",
         profile: Profile | None = None,
         shares: Shares | None = None,
         trials: bool = True,

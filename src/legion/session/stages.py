@@ -136,7 +136,7 @@ class Planning:
 
 
 def plan_model(
-    model: Model, profile: Profile, policy: str = "legion", *, shares: Shares | None = None, trial: Trial | None = None
+    model: Model, profile: Profile, policy: str = "auto", *, shares: Shares | None = None, trial: Trial | None = None
 ) -> Choice:
     """A policy's scheme for all devices of a profile, and how it was found. See `Planning.choose`."""
     return Planning(model, profile).choose(policy, shares=shares, trial=trial)

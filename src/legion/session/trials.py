@@ -17,7 +17,6 @@ from legion.session.progress import Progress
 from legion.session.trial_store import TrialRecord, TrialStore, trial_key
 from legion.wire.messages import FrameReport
 
-WARMUPS = 1
 FRAMES = 5
 
 Planner = Callable[[Model, Scheme], ExecutablePlan]
@@ -35,7 +34,7 @@ class _Frame:
 
 
 class Trials:
-    """A policy's `Trial`: a few `frames` of seeded numbers after a warm-up.
+    """A policy's `Trial`: a few `frames` of seeded numbers.
 
     What the store holds is not run again, but what it took then is counted.
     """
@@ -74,13 +73,12 @@ class Trials:
         devices = [name for name in plan.nodes if name != CONTROLLER]
         busy_s = (perf_counter() - installing_s) * len(devices)
         frames = self._frames(model, plan)
-        counted = frames[WARMUPS:]
         return TrialRecord(
             key=key,
             model=model.name,
-            latencies_s=tuple(frame.latency_s for frame in counted),
-            run_s={name: tuple(frame.run_s[name] for frame in counted) for name in devices},
-            overruns_s=tuple(frame.overrun_s for frame in counted),
+            latencies_s=tuple(frame.latency_s for frame in frames),
+            run_s={name: tuple(frame.run_s[name] for frame in frames) for name in devices},
+            overruns_s=tuple(frame.overrun_s for frame in frames),
             cost=MeasurementCost(
                 device_busy_s=busy_s + sum(sum(frame.run_s.values()) for frame in frames),
                 wall_s=perf_counter() - begun_s,
@@ -93,10 +91,9 @@ class Trials:
 
     def _frames(self, model: Model, plan: ExecutablePlan) -> list[_Frame]:
         feeds = sample_feeds(model)
-        count = WARMUPS + self._frame_count
         frames: list[_Frame] = []
-        for frame in range(count):
-            self._progress(f"trying {model.name}", frame / count)
+        for frame in range(self._frame_count):
+            self._progress(f"trying {model.name}", frame / self._frame_count)
             begun_s = perf_counter()
             self._cluster.run(plan, feeds, computed_outputs(model), self._progress)
             latency_s = perf_counter() - begun_s

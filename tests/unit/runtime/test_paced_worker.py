@@ -26,6 +26,12 @@ class CountingPacer(Pacer):
         self.count = 0
 
     @contextmanager
+    def suspended(self) -> Generator[None]:
+        before = self.count, self.overrun_s
+        yield
+        self.count, self.overrun_s = before
+
+    @contextmanager
     def paced(self) -> Generator[None]:
         yield
         self.count += 1

@@ -1,0 +1,69 @@
+"""What the planner's policy promises: exact answers, never slower than one device, no device that makes it slower."""
+
+import numpy as np
+import pytest
+
+from legion.geometry.constant_pool import ConstantPool
+from legion.model.zoo import NAMES
+from legion.plan.compile import compile_plan
+from legion.plan.program import Run
+from legion.plan.scheme import CONTROLLER
+from legion.policy.base import Choice
+from legion.session.stages import Planning
+from support.interpreter import Interpreter
+from support.networks import Network, small
+from support.profiles import counted_profile
+
+TOLERANCE = 1e-5
+SLOW = 0.004
+"""Of the speed at which small networks are not worth a message."""
+
+
+def slow_devices(count: int, seed: int) -> dict[str, float]:
+    drawn = np.random.default_rng(seed).uniform(0.2 * SLOW, SLOW, count)
+    return {f"d{index}": float(speed) for index, speed in enumerate(drawn)}
+
+
+def planned(network: Network, speeds: dict[str, float]) -> tuple[Planning, Choice, float]:
+    planning = Planning(network.model, counted_profile(network.model, speeds))
+    choice = planning.choose("auto")
+    return planning, choice, planning.predict(planning.programs(choice.scheme)).latency_s
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("count", [2, 4])
+def test_plans_that_split_are_exact(name: str, count: int) -> None:
+    network = small(name)
+    planning, choice, _ = planned(network, slow_devices(count, seed=count))
+    programs = planning.programs(choice.scheme)
+    working = [node for node, program in programs.items() if any(isinstance(s, Run) for s in program.instructions)]
+    assert len(working) > 1
+    plan = compile_plan(network.model, programs, ConstantPool(network.model))
+    assert network.error(Interpreter(network.model, plan).run(network.feeds)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["vgg16", "yolov2", "resnet18", "mobilenetv2"])
+def test_no_device_more_makes_it_slower(name: str) -> None:
+    speeds = slow_devices(5, seed=len(name))
+    latencies_s = [planned(small(name), dict(list(speeds.items())[:count]))[2] for count in range(1, 6)]
+    for fewer_s, more_s in zip(latencies_s, latencies_s[1:], strict=False):
+        assert more_s <= 1.03 * fewer_s
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fast_devices_on_slow_links_leave_it_to_the_fastest(name: str) -> None:
+    planning, choice, latency_s = planned(small(name), {"a": 40.0, "b": 50.0})
+    programs = planning.programs(choice.scheme)
+    assert [step for step in programs["a"].instructions if isinstance(step, Run)] == []
+    assert len([step for step in programs["b"].instructions if isinstance(step, Run)]) == 1
+    assert {step.destination for step in programs["b"].instructions if hasattr(step, "destination")} == {CONTROLLER}
+    assert choice.bound_s is not None
+    assert choice.bound_s <= latency_s
+
+
+def test_dense_layers_are_split_by_features_where_that_pays() -> None:
+    network = small("vgg16")
+    _, choice, _ = planned(network, dict.fromkeys("abcd", SLOW / 10))
+    dense = [index for index, layer in enumerate(network.model.layers) if layer.name == "gemm1"]
+    group = next(group for group in choice.scheme.groups if dense[0] in group.layers)
+    assert len(group.runs) > 1
