@@ -64,7 +64,7 @@ def test_a_full_search_that_is_interrupted_goes_on_where_it_was(tmp_path: Path) 
         cost = session.measurement_costs["trials"]
         kept = [json.loads(line)["cost"] for line in path.read_text().splitlines()[1:]]
         assert cost.wall_s == pytest.approx(sum(each["wall_s"] for each in kept))
-        assert cost.bytes_moved >= 6 * 10 * 4 * 24 * 24 * 4 * 2
+        assert cost.bytes_moved >= 5 * 10 * 4 * 24 * 24 * 4 * 2
         assert cost.device_busy_s > 0
         assert len(cost.segments) >= 10
         measured = session.choice.matrices

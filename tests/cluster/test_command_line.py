@@ -78,9 +78,11 @@ def test_profile_then_plan_then_simulate_then_run(folder: Path) -> None:
 
 def test_tables_for_people(folder: Path) -> None:
     known = ("--profile", folder / "counted.json")
-    shown = legion("plan", folder / "model.onnx", *known, "--matrix", "E", "--matrix", "T", "--matrix", "A").stdout
-    for text in ("fused-layer configuration", "wild card", "E (Run", "T (Cost", "A (Alpha", "66.7%"):
+    matrices = ("--matrix", "E", "--matrix", "T", "--matrix", "A")
+    shown = legion("plan", folder / "model.onnx", *known, *matrices, "--policy", "legion").stdout
+    for text in ("fused-layer configuration", "decided by", "E (Run", "T (Cost", "A (Alpha", "66.7%"):
         assert text in shown
+    assert "T (Cost" in legion("plan", folder / "model.onnx", *known, *matrices).stdout
     assert "predicted latency" in legion("simulate", folder / "model.onnx", *known).stdout
     assert "local-1" in legion("simulate", folder / "model.onnx", *known, "--policy", "coedge").stdout
 

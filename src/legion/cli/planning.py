@@ -1,7 +1,7 @@
 """`legion plan` and `legion simulate`: choose a scheme, and predict its timeline."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -21,6 +21,7 @@ from legion.cli.options import (
     open_cluster,
     read_model,
 )
+from legion.cost.matrices import build_matrices
 from legion.policy.policies import policy_named
 from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.store import read_profile
@@ -49,7 +50,7 @@ def plan(
     size: Sizes = None,
     json: Json = False,
 ) -> None:
-    """Choose a scheme: the groups, the shares, what each group is predicted to take, and the wild card's decision.
+    """Choose a scheme: the groups, the shares, what each group is predicted to take, and what decided.
 
     With --profile alone no device is needed, and prediction alone decides.
     """
@@ -72,6 +73,9 @@ def plan(
             )
             choice, costs = session.choice, session.measurement_costs
             planning = Planning(network, session.profile, tuple(devices.devices))
+    if matrix and choice.matrices is None:
+        matrices = build_matrices(network, planning.demand, planning.costs, choice.shares)
+        choice = replace(choice, matrices=matrices)
     explanation = None
     if choice.bound_s is not None:
         explanation = explain(network, planning.demand, planning.costs, planning.programs(choice.scheme))

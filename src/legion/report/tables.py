@@ -118,7 +118,7 @@ def matrices_of(choice: Choice, name: str) -> Matrices:
     if name not in _MATRIX_MEANINGS:
         raise InputError(f"there is no matrix {name!r}; there are {', '.join(_MATRIX_MEANINGS)}")
     if choice.matrices is None:
-        raise InputError(f"the policy {choice.scheme.policy} makes no matrices; legion, modnn and full-search do")
+        raise InputError(f"the policy {choice.scheme.policy} makes no matrices; build them with its shares")
     return choice.matrices
 
 

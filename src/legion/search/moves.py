@@ -102,7 +102,7 @@ class Moves:
     def _align(self) -> Move:
         """Share layers out as the one before or behind them."""
         layer = self._layer()
-        span, model = self._span(layer), int(self._random.choice(self._splittable))
+        span, model = self._span(layer), self._layer()
         if self._random.integers(2):
             model = max(0, layer - 1)
 
@@ -125,6 +125,7 @@ class Moves:
         return apply
 
     def _layer(self) -> int:
+        """One that can be split, if there is any."""
         return int(self._random.choice(self._splittable)) if len(self._splittable) else 0
 
     def _span(self, layer: int) -> slice:

@@ -1,5 +1,7 @@
 """What the planner's policy promises: exact answers, never slower than one device, no device that makes it slower."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,7 @@ def test_plans_that_split_are_exact(name: str, count: int) -> None:
 def test_no_device_more_makes_it_slower(name: str) -> None:
     speeds = slow_devices(5, seed=len(name))
     latencies_s = [planned(small(name), dict(list(speeds.items())[:count]))[2] for count in range(1, 6)]
-    for fewer_s, more_s in zip(latencies_s, latencies_s[1:], strict=False):
+    for fewer_s, more_s in pairwise(latencies_s):
         assert more_s <= 1.03 * fewer_s
 
 

@@ -8,6 +8,7 @@ import pytest
 from legion.cluster.device import DeviceInfo
 from legion.errors import PeerError
 from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy
+from legion.runtime.link_probe import LinkProbe
 from legion.session.stages import profile_devices
 from support.networks import small
 
@@ -33,7 +34,9 @@ class Devices:
     def probe_link(self, device, *_):
         self.linked.append(device)
         samples = [LinkSample(direction=way, size_bytes=1, seconds=(1.0,)) for way in ("set", "get")]
-        return tuple(samples), 1.0, 1.0
+        return LinkProbe(
+            samples=tuple(samples), round_trip_s=1.0, handling_s=1.0, controller_handling_s=1.0, copy_bytes_per_s=1.0
+        )
 
 
 def cluster_of(controller, *, share_machine):
