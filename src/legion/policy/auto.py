@@ -20,18 +20,20 @@ from legion.policy.base import Choice, Request, Trial, shares_for
 from legion.policy.race import race
 from legion.search.bound import least_s
 from legion.search.evaluate import latencies_s
-from legion.search.refine import refined
+from legion.search.refine import Refined, refined
 from legion.search.row_plans import RowPlans
 from legion.search.seeds import seeds, shared
 from legion.simulate.simulate import simulate
 
-EVALUATIONS = 6000
+EVALUATIONS = 12000
 """Plans priced in a search."""
 
 _LEAST_S = 1e-12
 
-_STARTS = 4
-"""Seeds that are refined; the best of them gets half of the evaluations."""
+_STARTS = 8
+
+_CANDIDATES = 5
+"""Plans that the simulator, and then trials, decide between; the best device alone comes on top."""
 
 
 class AutoPolicy:
@@ -79,21 +81,35 @@ def _found(request: Request, tables: Tables) -> Sequence[RowPlans]:
         best = starts[[int(np.argmin(latencies_s(tables, starts)))]]
         return [refined(tables, best, EVALUATIONS, 0, keep_shares=True).plan]
     starts = seeds(tables)
-    seconds = latencies_s(tables, starts)
-    share = EVALUATIONS // (2 * _STARTS)
-    first = [refined(tables, starts[[place]], share, place) for place in _diverse(starts, seconds)]
-    best = min(first, key=lambda found: found.latency_s)
-    found = (*first, refined(tables, best.plan, EVALUATIONS // 2, 0))
+    found = _halved(tables, [starts[[place]] for place in _diverse(starts, latencies_s(tables, starts))])
     return [starts[[0]], *(each.plan for each in found)]
 
 
+def _halved(tables: Tables, starts: Sequence[RowPlans]) -> Sequence[Refined]:
+    """The best of what a search from each start finds, the best one last.
+
+    Successive halving: all are refined a little, the better half goes on, until one is left; each round takes as many
+    evaluations.
+    """
+    rounds = max(1, len(starts)).bit_length()
+    plans, passed = list(starts), list[Refined]()
+    for number in range(rounds):
+        found = [refined(tables, plan, EVALUATIONS // rounds // len(plans), number) for plan in plans]
+        found.sort(key=lambda each: -each.latency_s)
+        passed += found
+        plans = [each.plan for each in found[len(found) // 2 :]]
+    return passed[-_CANDIDATES:]
+
+
 def _diverse(plans: RowPlans, seconds: Array) -> Sequence[int]:
-    """The best plan, the best of those that have another number of devices or groups, and so on."""
-    kinds: dict[tuple[int, int], int] = {}
+    """The best plan of each number of devices, then the best of others that differ in devices or number of groups."""
     takes_part = (np.diff(plans.cuts, axis=2) > 0).any(axis=1).sum(axis=1)
-    for place in np.argsort(seconds, kind="stable"):
-        kinds.setdefault((int(takes_part[place]), int(plans.starts[place].sum())), int(place))
-    return list(kinds.values())[:_STARTS]
+    groups = plans.starts.sum(axis=1)
+    order: list[int] = np.argsort(seconds, kind="stable").tolist()
+    by_devices = {int(takes_part[place]): place for place in reversed(order)}
+    by_kind = {(int(takes_part[place]), int(groups[place])): place for place in reversed(order)}
+    others = sorted(set(by_kind.values()) - set(by_devices.values()), key=order.index)
+    return [*by_devices.values(), *others][: max(_STARTS, len(by_devices))]
 
 
 def _tried_s(model: Model, trial: Trial, scheme: Scheme) -> float:
