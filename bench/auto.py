@@ -28,6 +28,8 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for, or all that are not there."""
     parser = argparse.ArgumentParser(prog="python -m bench.auto", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", type=lambda text: text.split(","))
+    parser.add_argument("--policies", type=lambda text: tuple(text.split(",")), default=POLICIES)
+    parser.add_argument("--repeat", type=int, default=REPEAT, help="frames of each plan")
     parser.add_argument("--devices", type=lambda text: text.split(","), default=SETS)
     arguments = parser.parse_args(words)
     models = arguments.model or [*NETWORKS, *(name + BYTES for name in NETWORKS)]
@@ -37,8 +39,8 @@ def main(words: Sequence[str] | None = None) -> None:
             if arguments.model or not result.exists():
                 measure_cell(
                     cell,
-                    POLICIES,
-                    repeat=REPEAT,
+                    arguments.policies,
+                    repeat=arguments.repeat,
                     fss_frames=0,
                     folder=Path(folder),
                     result=result,
