@@ -31,6 +31,7 @@ LEAST_COST = "legion-least-cost"
 PROFILED: Mapping[str, tuple[str, ...]] = {
     "full-search": (),
     "legion": ("layers", "links"),
+    "legion-one-port": ("layers", "links"),
     "aofl": ("training", "links"),
     "early-fused": ("layers", "links"),
     "modnn": ("layers",),

@@ -17,7 +17,7 @@ MIXED_SETS = ("1F+1O", "2F+1O", "2F+2O", "3F+2O", "3F+3O")
 MEASURED_SETS = tuple(name for name in (*FIREFLY_SETS, *ODROID_SETS, *MIXED_SETS) if name not in {"1F", "1O"})
 """One board alone is what the others are compared with, in the same run."""
 
-POLICIES = ("full-search", "legion", "aofl", "early-fused", "modnn", "coedge", "auto")
+POLICIES = ("full-search", "legion", "legion-one-port", "aofl", "early-fused", "modnn", "coedge", "auto")
 """The paper's, other works', and the planner's own, which is no part of the paper's comparison."""
 
 BYTES = "-8bit"

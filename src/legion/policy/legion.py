@@ -1,6 +1,6 @@
 """The paper's policy: shares by performance, the FLC of least cost, and the wild card against it."""
 
-from legion.cost.matrices import Matrices, build_matrices
+from legion.cost.matrices import Matrices, PortModel, build_matrices
 from legion.plan.assign import Shares, assign
 from legion.plan.lower import lower
 from legion.plan.scheme import Scheme
@@ -11,10 +11,16 @@ from legion.simulate.simulate import simulate
 
 
 class LegionPolicy:
-    """Every tensor that leaves a group goes by way of the controller; fused layers recompute their overlap."""
+    """Every tensor that leaves a group goes by way of the controller; fused layers recompute their overlap.
 
-    name = "legion"
+    T is the paper's, the maximum over devices; that of `legion-one-port` has ports that carry one message at a time.
+    """
+
     learns = False
+
+    def __init__(self, ports: PortModel = "parallel") -> None:
+        self.name = "legion" if ports == "parallel" else "legion-one-port"
+        self._ports: PortModel = ports
 
     def choose(self, request: Request) -> Choice:
         """Fill T, take the partition of least cost, and try its most promising merge against it.
@@ -22,18 +28,18 @@ class LegionPolicy:
         With a trial both run on the devices and the faster is kept; without, both are simulated.
         """
         shares = shares_for(request)
-        matrices = build_matrices(request.model, request.demand, request.cost, shares)
+        matrices = build_matrices(request.model, request.demand, request.cost, shares, ports=self._ports)
         least_cost = least_cost_partition(matrices.T)
         card = wild_card(matrices.T, least_cost)
         if card is None:
-            return _choice(request, shares, matrices, least_cost.groups, None)
-        report = _compare(request, shares, least_cost, card)
+            return _choice(request, self.name, shares, matrices, least_cost.groups, None)
+        report = _compare(request, self.name, shares, least_cost, card)
         kept = report.wild_card if report.kept == "wild card" else report.least_cost
-        return _choice(request, shares, matrices, kept.flc, report)
+        return _choice(request, self.name, shares, matrices, kept.flc, report)
 
 
-def _compare(request: Request, shares: Shares, least_cost: Partition, card: WildCard) -> WildCardReport:
-    one, other = _candidate(request, shares, least_cost), _candidate(request, shares, card.partition)
+def _compare(request: Request, policy: str, shares: Shares, least_cost: Partition, card: WildCard) -> WildCardReport:
+    one, other = (_candidate(request, policy, shares, each) for each in (least_cost, card.partition))
     return WildCardReport(
         least_cost=one,
         wild_card=other,
@@ -43,8 +49,8 @@ def _compare(request: Request, shares: Shares, least_cost: Partition, card: Wild
     )
 
 
-def _candidate(request: Request, shares: Shares, partition: Partition) -> Candidate:
-    scheme = _scheme(request, shares, partition.groups)
+def _candidate(request: Request, policy: str, shares: Shares, partition: Partition) -> Candidate:
+    scheme = _scheme(request, policy, shares, partition.groups)
     programs = lower(request.model, request.demand, scheme)
     return Candidate(
         flc=partition.groups,
@@ -58,13 +64,15 @@ def _latency_s(candidate: Candidate) -> float:
     return candidate.predicted_s if candidate.measured_s is None else candidate.measured_s
 
 
-def _scheme(request: Request, shares: Shares, flc: Flc) -> Scheme:
-    return assign(request.model, request.demand, groups_of(flc), shares, via_controller=True, policy=LegionPolicy.name)
+def _scheme(request: Request, policy: str, shares: Shares, flc: Flc) -> Scheme:
+    return assign(request.model, request.demand, groups_of(flc), shares, via_controller=True, policy=policy)
 
 
-def _choice(request: Request, shares: Shares, matrices: Matrices, flc: Flc, report: WildCardReport | None) -> Choice:
+def _choice(  # noqa: PLR0913, PLR0917 - a choice is made of just these
+    request: Request, policy: str, shares: Shares, matrices: Matrices, flc: Flc, report: WildCardReport | None
+) -> Choice:
     return Choice(
-        scheme=_scheme(request, shares, flc),
+        scheme=_scheme(request, policy, shares, flc),
         shares=shares,
         predicted_group_s=tuple(float(matrices.T[first, end - 1]) for first, end in flc),
         matrices=matrices,

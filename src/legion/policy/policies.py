@@ -15,6 +15,7 @@ from legion.policy.modnn import ModnnPolicy
 _ALL: tuple[Policy, ...] = (
     AutoPolicy(),
     LegionPolicy(),
+    LegionPolicy("one at a time"),
     ModnnPolicy(),
     CoedgePolicy(),
     FullSearchPolicy(),
