@@ -12,6 +12,7 @@ from legion.cost.placement import backwards, last_readers
 from legion.geometry.box import Box
 from legion.geometry.demand import Demand
 from legion.model.model import Model
+from legion.plan.scheme import CONTROLLER
 
 Vector = NDArray[np.float64]
 """Over devices."""
@@ -19,7 +20,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupTerms:
-    """Seconds by device. Bytes fill a port; latency, which messages of one device do not wait for, does not."""
+    """Seconds by device. Bytes fill a port; latency and the handling of a message, counted with it, do not."""
 
     set_filling_s: Vector
     set_latency_s: Vector
@@ -53,8 +54,8 @@ def group_terms(  # noqa: PLR0913, PLR0917 - a device's part of a group is made 
     `owned` are the boxes of each layer's outputs, the same for all `devices`.
     """
     last_reader = last_readers(model)
-    inward = [cost.ports[device].inward for device in devices]
-    outward = [cost.ports[device].outward for device in devices]
+    inward = [(cost.ports[device].inward, cost.message_s(CONTROLLER)) for device in devices]
+    outward = [(cost.ports[device].outward, cost.message_s(device)) for device in devices]
     run_s = np.zeros(len(devices))
     leaving_bytes = 0
     for index, boxes, demanded in backwards(model, demand, owned, last):
@@ -76,11 +77,12 @@ def group_terms(  # noqa: PLR0913, PLR0917 - a device's part of a group is made 
         )
 
 
-def _messages_s(links: Sequence[Link], size_bytes: int) -> tuple[Vector, Vector]:
+def _messages_s(links: Sequence[tuple[Link, float]], size_bytes: int) -> tuple[Vector, Vector]:
+    """Filling and latency of one message over each link, with what its sender takes to handle it."""
     if not size_bytes:
         return np.zeros(len(links)), np.zeros(len(links))
-    filling_s = np.array([link.seconds_per_byte * size_bytes for link in links])
-    return filling_s, np.array([link.latency_s for link in links])
+    filling_s = np.array([link.seconds_per_byte * size_bytes for link, _ in links])
+    return filling_s, np.array([link.latency_s + handling_s for link, handling_s in links])
 
 
 def _bytes(model: Model, boxes: Mapping[str, Box]) -> int:

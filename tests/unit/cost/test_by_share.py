@@ -10,6 +10,7 @@ from legion.cost.groups import connected_groups
 from legion.geometry.build import build_segment
 from legion.geometry.demand import Demand
 from legion.model.part import part_of
+from legion.plan.scheme import CONTROLLER
 from legion.profile.extents import tile, whole_extent
 from unit.profile.profile_building import random_profile
 
@@ -27,7 +28,8 @@ def literal_seconds(model, demand, cost, device, group, extents):
         wanted |= {tensor: box for tensor, box in boxes.items() if tensor in leaving}
     segment = build_segment(demand, range(first, last + 1), wanted)
     ports = cost.ports[device]
-    transfer_s = ports.inward.seconds(sum(box.volume for box in segment.inputs.values()) * 4)
+    transfer_s = cost.message_s(CONTROLLER) + cost.message_s(device)
+    transfer_s += ports.inward.seconds(sum(box.volume for box in segment.inputs.values()) * 4)
     transfer_s += ports.outward.seconds(sum(box.volume for box in wanted.values()) * 4)
     return transfer_s, sum(
         cost.layer_s(device, layer, segment.boxes[model.layers[layer].outputs[0]]) for layer in segment.layers
