@@ -18,7 +18,8 @@ Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 _ROWS = 2
-_IMAGE_RANK = 4
+_FEATURES = 1
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,7 +68,7 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
     inputs = [port.name for port in model.inputs]
     input_shapes = [model.tensors[name].shape for name in inputs]
     extents = [shape.extent for shape in cost.layers]
-    extents += [shape[_ROWS] if len(shape) >= _IMAGE_RANK else 1 for shape in input_shapes]
+    extents += [1 if (axis := _input_axis(shape)) is None else shape[axis] for shape in input_shapes]
     sizes = [sum(model.tensors[tensor].size_bytes for tensor in layer.outputs) for layer in model.layers]
     sizes += [model.tensors[name].size_bytes for name in inputs]
     outputs = {port.name for port in model.outputs}
@@ -164,4 +165,11 @@ class _Edges:
         source = self._sources[tensor]
         if source < len(self._model.layers):
             return self._cost.layers[source].axis
-        return _ROWS if self._extents[source] > 1 else None
+        return _input_axis(self._model.tensors[tensor].shape)
+
+
+def _input_axis(shape: Sequence[int]) -> int | None:
+    """The axis along which readers of a model's input would need parts of it: as that of layers."""
+    if len(shape) > _ROWS + 1:
+        return _ROWS
+    return _FEATURES if len(shape) > _FEATURES else None

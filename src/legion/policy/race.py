@@ -33,8 +33,8 @@ def race(predicted_s: Sequence[float], measure: Callable[[int], float]) -> tuple
     best = min(tried, key=lambda place: tried[place])
     if tried[best] == inf:
         raise InfeasibleError(f"none of the {len(tried)} best plans fits into the devices; give them more memory")
-    tried = {place: seconds for place, seconds in tried.items() if seconds < inf}
     untried = [seconds for place, seconds in enumerate(predicted_s) if place not in tried]
+    tried = {place: seconds for place, seconds in tried.items() if seconds < inf}
     report = RaceReport(
         tried=tuple(Tried(predicted_s=predicted_s[place], measured_s=seconds) for place, seconds in tried.items()),
         kept=list(tried).index(best),

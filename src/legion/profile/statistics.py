@@ -28,11 +28,12 @@ def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Mappin
     Noise of single samples would otherwise look like devices that are better at some layers, which a search exploits.
     """
     pooled: dict[str, Mapping[str, Sequence[tuple[int, float]]]] = {}
+    points = {name: seconds_by_extent(profile) for name, profile in profiles.items()}
     for name, profile in profiles.items():
-        equals = [each for each in profiles.values() if _are_equal(profile, each)]
+        equals = [points[other] for other, each in profiles.items() if _are_equal(profile, each)]
         measured: dict[str, dict[int, list[float]]] = {}
-        for points in map(seconds_by_extent, equals):
-            for key, samples in points.items():
+        for points_of_one in equals:
+            for key, samples in points_of_one.items():
                 for extent, seconds in samples:
                     measured.setdefault(key, {}).setdefault(extent, []).append(seconds)
         pooled[name] = {

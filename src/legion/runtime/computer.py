@@ -171,7 +171,7 @@ class Computer:
         for graph in plan.graphs:
             progress(len(executables) / len(plan.graphs))
             executables.append(self._engine.prepare(graph, self._store.load))
-        self._warm_up(plan, executables)
+        self._warm_up(plan, executables, progress)
         progress(1.0)
         prepared = PreparedPlan(plan=work.plan, node=plan.program.node, frame_plan=frame_plan, executables=executables)
         epoch = work.epoch
@@ -182,13 +182,16 @@ class Computer:
         self._interpreter = Interpreter(prepared, self._sender, self._clock, finished, self._pacer)
         return Installed(request=work.request, resident_bytes=self._engine.resident_bytes)
 
-    def _warm_up(self, plan: NodePlan, executables: Sequence[Executable]) -> None:
+    def _warm_up(
+        self, plan: NodePlan, executables: Sequence[Executable], progress: Callable[[float], None]
+    ) -> None:
         """Run all steps of known shapes once, at full speed, so that no frame pays for first uses of memory.
 
         What fails on zeros may well run on data, so that is left to the frames.
         """
         with self._pacer.suspended():
             for step in plan.steps:
+                progress(1.0)
                 if any(buffer.dynamic for buffer in step.buffers):
                     continue
                 inputs = plan.graphs[step.graph].inputs

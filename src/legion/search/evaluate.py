@@ -66,9 +66,10 @@ class _Evaluation:
         high = np.where(owned, high, 0)
         for reader, edge, within in inside:
             if within.any():
-                needed = within[:, None] & (self._low[reader] < self._high[reader])
-                low = np.where(needed, np.minimum(low, edge.low[self._low[reader]]), low)
-                high = np.where(needed, np.maximum(high, edge.high[self._high[reader]]), high)
+                wanted = within[:, None] & (self._low[reader] < self._high[reader])
+                needed, need_low, need_high = _demanded(edge, wanted, self._low[reader], self._high[reader])
+                low = np.where(needed, np.minimum(low, need_low), low)
+                high = np.where(needed, np.maximum(high, need_high), high)
         some = low < high
         self._low[layer] = np.where(some, low, 0)
         self._high[layer] = np.where(some, high, 0)
@@ -91,9 +92,8 @@ class _Evaluation:
 
     def _bring(self, layer: int, edge: Edge, crossing: Flags) -> None:
         source, tables = edge.source, self._tables
-        wanted = crossing[:, None] & (self._own_low[layer] < self._own_high[layer])
-        low = np.where(wanted, edge.low[self._own_low[layer]], 0)
-        high = np.where(wanted, edge.high[self._own_high[layer]], 0)
+        reads = crossing[:, None] & (self._own_low[layer] < self._own_high[layer])
+        wanted, low, high = _demanded(edge, reads, self._own_low[layer], self._own_high[layer])
         held_low, held_high = self._low[source], self._high[source]
         some_held = held_low < held_high
         before = low, np.where(some_held, np.minimum(high, held_low), high)
@@ -224,6 +224,13 @@ def _readers(tables: Tables) -> list[list[tuple[int, Edge]]]:
         for edge in edges:
             readers[edge.source].append((layer, edge))
     return readers
+
+
+def _demanded(edge: Edge, wanted: Flags, low: Places, high: Places) -> tuple[Flags, Places, Places]:
+    """Whether `low`..`high` of a reader, where it is wanted, demands anything of the source, and what; else 0..0."""
+    need_low, need_high = edge.low[low], edge.high[high]
+    needed = wanted & (need_low < need_high)
+    return needed, np.where(needed, need_low, 0), np.where(needed, need_high, 0)
 
 
 def _overlap(shares: tuple[Places, Places], needs: tuple[Places, Places]) -> Places:

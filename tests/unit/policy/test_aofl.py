@@ -38,7 +38,13 @@ def fast_links(profile, factor):
 
     return Profile(
         devices={
-            name: replace(device, links=tuple(map(faster, device.links))) for name, device in profile.devices.items()
+            name: replace(
+                device,
+                links=tuple(map(faster, device.links)),
+                handling_s=device.handling_s / factor,
+                controller_handling_s=device.controller_handling_s / factor,
+            )
+            for name, device in profile.devices.items()
         }
     )
 
