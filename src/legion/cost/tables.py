@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from legion.cost.model import CostModel
 from legion.geometry.box import Box
+from legion.geometry.build import build_segment
 from legion.geometry.demand import Boxes, Demand
 from legion.geometry.splitting import splits_features
 from legion.model.model import Model
@@ -19,7 +20,6 @@ Places = NDArray[np.int64]
 
 _ROWS = 2
 _FEATURES = 1
-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,7 +40,8 @@ class Tables:
 
     Sources are the layers, then the model's inputs; nodes are the devices, then the controller. `extents` and
     `bytes_per_unit` are by source, a unit being one element of the axis. `seconds[layer]` is (device, extent + 1): what
-    so many units take. `saved_s[layer]` is alike: what so many units save that never leave their group.
+    so many units take. `saved_s[layer]` is alike: what so many units save that never leave their group. `breadths` is
+    by layer: the fraction of a unit that the model's outputs need, since some columns may be read by no one.
     `message_s` and `copy_s_per_byte` are by node, `latency_s` and `seconds_per_byte` (source node, destination node).
     """
 
@@ -49,6 +50,7 @@ class Tables:
     bytes_per_unit: Array
     seconds: tuple[Array, ...]
     saved_s: tuple[Array, ...]
+    breadths: Array
     edges: tuple[tuple[Edge, ...], ...]
     is_output: NDArray[np.bool_]
     message_s: Array
@@ -79,6 +81,7 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
         bytes_per_unit=np.array(sizes, dtype=np.float64) / extents,
         seconds=seconds,
         saved_s=tuple(_saved(model, cost, devices, layer, seconds[layer]) for layer in range(len(model.layers))),
+        breadths=_breadths(model, demand, cost),
         edges=_Edges(model, demand, cost, extents).all(),
         is_output=np.array([not outputs.isdisjoint(layer.outputs) for layer in model.layers]),
         message_s=np.array([cost.message_s(node) for node in nodes]),
@@ -105,6 +108,21 @@ def _saved(model: Model, cost: CostModel, devices: Sequence[str], layer: int, se
             for device, row in zip(devices, seconds, strict=True)
         ]
     )
+
+
+def _breadths(model: Model, demand: Demand, cost: CostModel) -> Array:
+    made = {tensor for layer in model.layers for tensor in layer.outputs}
+    wholes = {port.name: Box.whole(port.type.shape) for port in model.outputs if port.name in made}
+    boxes = build_segment(demand, range(len(model.layers)), wholes).boxes
+    breadths: list[float] = []
+    for shape in cost.layers:
+        box = next((boxes[tensor] for tensor in shape.outputs if tensor in boxes), None)
+        if box is None:
+            breadths.append(0.0)
+            continue
+        low, high = (0, 1) if shape.axis is None else box.intervals[shape.axis]
+        breadths.append(box.volume / (high - low) / (shape.volume / shape.extent))
+    return np.array(breadths)
 
 
 class _Edges:

@@ -7,7 +7,7 @@ from math import inf
 
 import numpy as np
 
-from legion.cost.tables import Array, Tables, build_tables
+from legion.cost.tables import Array, Places, Tables, build_tables
 from legion.errors import InfeasibleError
 from legion.model.model import Model
 from legion.plan.assign import Shares, assign
@@ -21,7 +21,7 @@ from legion.policy.race import race
 from legion.search.bound import least_s
 from legion.search.evaluate import latencies_s
 from legion.search.refine import Refined, refined
-from legion.search.row_plans import RowPlans
+from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import seeds, shared
 from legion.simulate.simulate import simulate
 
@@ -50,7 +50,7 @@ class AutoPolicy:
         """
         devices = request.cost.devices if request.shares is None else tuple(shares_for(request))
         tables = build_tables(request.model, request.demand, request.cost, devices)
-        candidates = [_Candidate.of(request, tables, plan) for plan in _found(request, tables)]
+        candidates = _candidates(request, tables)
         predicted_s = [candidate.predicted.latency_s for candidate in candidates]
         best, report = predicted_s.index(min(predicted_s)), None
         if request.trial is not None and len(candidates) > 1:
@@ -67,26 +67,36 @@ class _Candidate:
     scheme: Scheme
     predicted: Timeline
 
-    @staticmethod
-    def of(request: Request, tables: Tables, plan: RowPlans) -> "_Candidate":
+
+def _candidates(request: Request, tables: Tables) -> Sequence[_Candidate]:
+    """What was found, each scheme once: searches from several starts may end at the same."""
+    candidates: list[_Candidate] = []
+    for plan in _found(request, tables):
         scheme = scheme_of(request, tables, plan)
-        programs = lower(request.model, request.demand, scheme)
-        return _Candidate(plan=plan, scheme=scheme, predicted=simulate(programs, request.model, request.cost))
+        if all(scheme != other.scheme for other in candidates):
+            programs = lower(request.model, request.demand, scheme)
+            predicted = simulate(programs, request.model, request.cost)
+            candidates.append(_Candidate(plan=plan, scheme=scheme, predicted=predicted))
+    return candidates
 
 
 def _found(request: Request, tables: Tables) -> Sequence[RowPlans]:
-    """The fastest device alone, and what a search finds from several seeds, each different in who takes part."""
+    """The best device alone, and the best plans of several kinds; where shares are asked for, one plan."""
     if request.shares is not None:
         starts = shared(tables, np.array(list(request.shares.values()), dtype=np.float64))
         best = starts[[int(np.argmin(latencies_s(tables, starts)))]]
         return [refined(tables, best, EVALUATIONS, 0, keep_shares=True).plan]
     starts = seeds(tables)
-    found = _halved(tables, [starts[[place]] for place in _diverse(starts, latencies_s(tables, starts))])
-    return [starts[[0]], *(each.plan for each in found)]
+    seconds = latencies_s(tables, starts)
+    alone = int(np.argmin(seconds[: len(tables.devices)]))
+    found = _halved(tables, [starts[[place]] for place in _starting(starts, seconds)])
+    plans = joined([each.plan for each in found])
+    best = _by_kind(plans, np.array([each.latency_s for each in found]))[:_CANDIDATES]
+    return [starts[[alone]], *(plans[[place]] for place in best)]
 
 
 def _halved(tables: Tables, starts: Sequence[RowPlans]) -> Sequence[Refined]:
-    """The best of what a search from each start finds, the best one last.
+    """All that a search from each start finds on its way.
 
     Successive halving: all are refined a little, the better half goes on, until one is left; each round takes as many
     evaluations.
@@ -95,21 +105,34 @@ def _halved(tables: Tables, starts: Sequence[RowPlans]) -> Sequence[Refined]:
     plans, passed = list(starts), list[Refined]()
     for number in range(rounds):
         found = [refined(tables, plan, EVALUATIONS // rounds // len(plans), number) for plan in plans]
-        found.sort(key=lambda each: -each.latency_s)
+        found.sort(key=lambda each: each.latency_s)
         passed += found
-        plans = [each.plan for each in found[len(found) // 2 :]]
-    return passed[-_CANDIDATES:]
+        plans = [each.plan for each in found[: -(-len(found) // 2)]]
+    return passed
 
 
-def _diverse(plans: RowPlans, seconds: Array) -> Sequence[int]:
-    """The best plan of each number of devices, then the best of others that differ in devices or number of groups."""
-    takes_part = (np.diff(plans.cuts, axis=2) > 0).any(axis=1).sum(axis=1)
-    groups = plans.starts.sum(axis=1)
-    order: list[int] = np.argsort(seconds, kind="stable").tolist()
-    by_devices = {int(takes_part[place]): place for place in reversed(order)}
-    by_kind = {(int(takes_part[place]), int(groups[place])): place for place in reversed(order)}
-    others = sorted(set(by_kind.values()) - set(by_devices.values()), key=order.index)
+def _starting(plans: RowPlans, seconds: Array) -> Sequence[int]:
+    """The best plan of each number of devices, so that none is left out, then the best of other kinds."""
+    takes_part = _devices(plans)
+    by_kind = _by_kind(plans, seconds)
+    by_devices = {int(takes_part[place]): place for place in reversed(by_kind)}
+    others = [place for place in by_kind if place not in by_devices.values()]
     return [*by_devices.values(), *others][: max(_STARTS, len(by_devices))]
+
+
+def _by_kind(plans: RowPlans, seconds: Array) -> Sequence[int]:
+    """The best plan of each number of devices and of groups, the best of all first."""
+    takes_part, groups = _devices(plans), plans.starts.sum(axis=1)
+    order: list[int] = np.argsort(seconds, kind="stable").tolist()
+    kinds: dict[tuple[int, int], int] = {}
+    for place in order:
+        kinds.setdefault((int(takes_part[place]), int(groups[place])), place)
+    return list(kinds.values())
+
+
+def _devices(plans: RowPlans) -> Places:
+    """How many devices take part in each plan."""
+    return np.sum(np.any(np.diff(plans.cuts, axis=2) > 0, axis=1), axis=1)
 
 
 def _tried_s(model: Model, trial: Trial, scheme: Scheme) -> float:

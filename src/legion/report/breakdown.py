@@ -13,7 +13,7 @@ from legion.model.model import Model
 from legion.plan.program import Program, Run
 from legion.plan.timeline import Timeline
 from legion.report.node_times import Frame, NodeTimes
-from legion.search.bound import best_rates, divided
+from legion.search.bound import best_rates, divided, least_work_s
 
 Segments = Mapping[str, Sequence[Segment]]
 """Device to what it runs, of those that run something."""
@@ -67,12 +67,12 @@ class Account:
         self._programs = programs
         segments = _segments(programs)
         devices = [tables.devices.index(device) for device in segments]
-        rates = best_rates(tables)
-        best_s, weights = divided(rates[devices])
+        least_s = least_work_s(tables)
+        best_s, weights = divided(least_s[devices])
         self._weights = dict(zip(segments, weights.tolist(), strict=True))
-        self._best_s, self._computing_s = best_s, min(best_s, divided(rates)[0])
+        self._best_s, self._computing_s = best_s, min(best_s, divided(least_s)[0])
         self._twice_s = self._average(
-            dict(zip(segments, _twice_s(model, segments, rates[devices]).tolist(), strict=True))
+            dict(zip(segments, _twice_s(model, segments, best_rates(tables)[devices]).tolist(), strict=True))
         )
         self._modelled_s = self._average(
             {device: sum(cost.run_s(device, each) for each in runs) for device, runs in segments.items()}

@@ -182,9 +182,7 @@ class Computer:
         self._interpreter = Interpreter(prepared, self._sender, self._clock, finished, self._pacer)
         return Installed(request=work.request, resident_bytes=self._engine.resident_bytes)
 
-    def _warm_up(
-        self, plan: NodePlan, executables: Sequence[Executable], progress: Callable[[float], None]
-    ) -> None:
+    def _warm_up(self, plan: NodePlan, executables: Sequence[Executable], progress: Callable[[float], None]) -> None:
         """Run all steps of known shapes once, at full speed, so that no frame pays for first uses of memory.
 
         What fails on zeros may well run on data, so that is left to the frames.

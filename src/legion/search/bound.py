@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from legion.cost.tables import Array, Places, Tables
+from legion.search.row_plans import Flags
 
 _STEPS = 200
 
@@ -30,11 +31,11 @@ def least_s(tables: Tables) -> float:
 def lower_bound(tables: Tables) -> Bound:
     """The same in its parts.
 
-    Computing must be done somewhere, at each device's best rate for each layer. Before that, the thinnest part of an
-    input has to arrive, and after it, the thinnest part of an output.
+    What the outputs need must be computed somewhere, at each device's best rate for each layer. Before that, the
+    thinnest part of an input has to arrive, and after it, the thinnest part of an output.
     """
     inward_s, outward_s = _ends_s(tables)
-    return Bound(inward_s=inward_s, computing_s=divided(best_rates(tables))[0], outward_s=outward_s)
+    return Bound(inward_s=inward_s, computing_s=divided(least_work_s(tables))[0], outward_s=outward_s)
 
 
 def best_rates(tables: Tables) -> Array:
@@ -46,6 +47,28 @@ def best_rates(tables: Tables) -> Array:
         per_unit = np.min((seconds - tables.saved_s[layer])[:, 1:] / units, axis=1)
         columns.append(per_unit * extent)
     return np.stack(columns, axis=1)
+
+
+def least_work_s(tables: Tables) -> Array:
+    """(device, layer): the same for what the model's outputs need of a layer. A pool may pass over the last row."""
+    return best_rates(tables) * tables.breadths * [float(units.mean()) for units in _needed_units(tables)]
+
+
+def _needed_units(tables: Tables) -> list[Flags]:
+    """By layer, the units that some unit of an output needs, whoever computes it."""
+    needed = [
+        np.full(tables.extents[layer], is_output, dtype=np.bool_) for layer, is_output in enumerate(tables.is_output)
+    ]
+    for layer in reversed(range(tables.layers)):
+        units = np.flatnonzero(needed[layer])
+        for edge in tables.edges[layer]:
+            if edge.source < tables.layers:
+                low, high = edge.low[units], edge.high[units + 1]
+                reads = np.zeros(tables.extents[edge.source] + 1)
+                np.add.at(reads, low[low < high], 1)
+                np.add.at(reads, high[low < high], -1)
+                needed[edge.source] |= np.cumsum(reads)[:-1] > 0
+    return needed
 
 
 def divided(whole_s: Array) -> tuple[float, Array]:

@@ -163,8 +163,10 @@ class _Evaluation:
         if first.any():
             before_s, more_s = self._borders(layer)
             split = first & (before_s > 0)
-            ready = np.where(split, start + self._run_s.T - self._whole_s(layer) + before_s, end)
+            begun = start + self._run_s.T - self._whole_s(layer)
             end = np.where(split, end + more_s, end)
+            # An output leaves whole, so it is ready when all of it is.
+            ready = np.where(split & ~self._tables.is_output[layer], begun + before_s, end)
         self._clock[:-1] = np.where(takes_part, end, self._clock[:-1])
         chosen = self._rows[ends]
         self._ready[self._group[chosen, layer], :-1, chosen] = ready[:, ends].T

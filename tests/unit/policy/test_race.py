@@ -39,5 +39,6 @@ def test_what_does_not_fit_is_passed_over() -> None:
     best, report = race([1.0, 2.0, 3.0], lambda place: inf if place == 0 else 2.0)
     assert best == 1
     assert all(each.measured_s < inf for each in report.tried)
+    assert report.hidden < 0
     with pytest.raises(InfeasibleError, match="none of the 1 best plans"):
         race([1.0], lambda _: inf)

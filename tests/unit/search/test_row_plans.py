@@ -1,5 +1,6 @@
 """The arrays' latency against the simulator's, the bound against both, and what moves may do to a plan."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ from legion.cost.tables import Tables, build_tables
 from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.plan.lower import lower
+from legion.plan.scheme import CONTROLLER
 from legion.plan.verify import verify
 from legion.policy.auto import scheme_of
 from legion.policy.base import Request
@@ -25,6 +27,7 @@ from legion.search.seeds import alone, seeds
 from legion.simulate.simulate import simulate
 from support.networks import small
 from support.profiles import counted_profile
+from unit.geometry.geometry_building import make_model, node
 
 NETWORKS = ("vgg16", "resnet18", "mobilenetv2", "yolov2")
 SPEEDS = {"a": 0.01, "b": 0.004, "c": 0.007}
@@ -77,6 +80,42 @@ def test_one_device_alone_is_priced_as_by_the_simulator(name: str) -> None:
 def test_no_plan_beats_the_bound(name: str, seed: int, moves: int) -> None:
     tables = problem(name)[3]
     assert least_s(tables) <= simulated_s(name, changed(tables, seed, moves)) * (1 + 1e-9)
+
+
+def handmade(name: str) -> Model:
+    """A pool that passes over its input's last row and column; tokens of two kinds, one behind the other."""
+    random = np.random.default_rng(0)
+    if name == "pool":
+        nodes = [
+            node("Conv", ("x", "w"), "a", kernel_shape=(3, 3), pads=(1, 1, 1, 1)),
+            node("MaxPool", ("a",), "y", kernel_shape=(2, 2), strides=(2, 2)),
+        ]
+        weights = random.random((8, 3, 3, 3), np.float32)
+        return make_model(nodes, {"x": random.random((1, 3, 27, 27), np.float32)}, {"w": weights})
+    nodes = [
+        node("MatMul", ("x", "w"), "a"),
+        node("MatMul", ("z", "w"), "b"),
+        node("Concat", ("a", "b"), "c", axis=1),
+        node("MatMul", ("c", "w"), "y"),
+    ]
+    tokens = {"x": random.random((1, 7, 64), np.float32), "z": random.random((1, 30, 64), np.float32)}
+    return make_model(nodes, tokens, {"w": random.random((64, 64), np.float32)})
+
+
+@pytest.mark.parametrize(("name", "speeds"), [("pool", {"a": 1e-5}), ("tokens", {"a": 1.0, "b": 0.5})])
+def test_parts_that_nobody_reads_are_neither_fed_nor_in_the_bound(name: str, speeds: dict[str, float]) -> None:
+    model = handmade(name)
+    demand = Demand(model)
+    measured = cost_model(model, demand, counted_profile(model, speeds), tuple(speeds))
+    nothing = dict.fromkeys(speeds, 0.0)
+    cost = replace(measured, handling_s={**nothing, CONTROLLER: 0.0}, saved_s_per_byte=nothing)
+    tables = build_tables(model, demand, cost, tuple(speeds))
+    plans = seeds(tables)
+    for place, arrays_s in enumerate(latencies_s(tables, plans)):
+        scheme = scheme_of(Request(model=model, demand=demand, cost=cost), tables, plans[[place]])
+        simulated = simulate(lower(model, demand, scheme), model, cost).latency_s
+        assert least_s(tables) <= simulated * (1 + 1e-9)
+        assert float(arrays_s) == pytest.approx(simulated, rel=0.1)
 
 
 def test_the_bound_of_equal_devices_is_near_a_fair_share() -> None:
