@@ -98,7 +98,9 @@ def _saved_s_per_byte(model: Model, separate: CostModel, device: str, points: Po
     """
     saved_times_bytes = bytes_squared = 0.0
     for pair in pairs:
-        apart_s = separate.run_s(device, pair.segment)
+        apart_s = separate.run_s(device, pair.segment) - separate.message_s(
+            device
+        )  # no step of a program is in samples
         together_s = ExtentCurve.through(_measured(model, device, points, pair.key)).at(pair.extent)
         kept_bytes = pair.segment.boxes[pair.tensor].volume * separate.image_item_bytes[pair.tensor]
         saved_times_bytes += (apart_s - together_s) * kept_bytes / together_s**2

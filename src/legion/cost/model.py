@@ -56,8 +56,11 @@ class CostModel:
         return self.curves[device][layer].at(extent) * (box.volume * shape.extent) / (shape.volume * extent)
 
     def run_s(self, device: str, segment: Segment) -> float:
-        """All layers of a segment, each on the box that is computed, less what they save by running as one."""
-        total_s = 0.0
+        """All layers of a segment, each on the box that is computed, less what they save by running as one.
+
+        Starting it costs what handling a message does: both are steps of a program.
+        """
+        total_s = self.handling_s[device]
         for layer in segment.layers:
             alone_s = self.layer_s(device, layer, self._box(layer, segment))
             kept = [tensor for tensor in self.layers[layer].outputs if tensor not in segment.outputs]

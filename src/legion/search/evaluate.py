@@ -37,6 +37,7 @@ class _Evaluation:
         self._ready = np.zeros((tables.layers + 1, devices + 1, count))
         self._arrived = np.zeros((devices, count))
         self._run_s = np.zeros((count, devices))
+        self._step_s = tables.message_s[:-1]
         self._takes_part = np.zeros((count, devices), dtype=np.bool_)
 
     def latencies_s(self) -> Array:
@@ -157,13 +158,14 @@ class _Evaluation:
         ends = self._ends[:, layer]
         takes_part = ends & self._takes_part.T
         start = np.maximum(self._clock[:-1], self._arrived)
-        end = start + self._run_s.T
+        run_s = (self._run_s + self._step_s).T
+        end = start + run_s
         ready = end
         first = ends & self._plans.borders[:, layer] & self._plans.starts[:, layer]
         if first.any():
             before_s, more_s = self._borders(layer)
             split = first & (before_s > 0)
-            begun = start + self._run_s.T - self._whole_s(layer)
+            begun = start + run_s - self._alone_s(layer, self._own_high[layer] - self._own_low[layer]).T
             end = np.where(split, end + more_s, end)
             # An output leaves whole, so it is ready when all of it is.
             ready = np.where(split & ~self._tables.is_output[layer], begun + before_s, end)
@@ -171,9 +173,10 @@ class _Evaluation:
         chosen = self._rows[ends]
         self._ready[self._group[chosen, layer], :-1, chosen] = ready[:, ends].T
 
-    def _whole_s(self, layer: int) -> Array:
-        units = self._own_high[layer] - self._own_low[layer]
-        return self._tables.seconds[layer][self._every_device, units].T
+    def _alone_s(self, layer: int, units: Places) -> Array:
+        """(plan, device): a run of one layer; none takes no time."""
+        some = np.maximum(units, 0)
+        return self._tables.seconds[layer][self._every_device, some] + (some > 0) * self._step_s
 
     def _borders(self, layer: int) -> tuple[Array, Array]:
         """(device, plan): what the rows that others need take alone, and how much dearer all is in three parts.
@@ -192,10 +195,9 @@ class _Evaluation:
                 at_low = there & (piece_low == low)
                 interior_low = np.where(at_low, np.maximum(interior_low, piece_high), interior_low)
                 interior_high = np.where(there & ~at_low, np.minimum(interior_high, piece_low), interior_high)
-        seconds = self._tables.seconds[layer]
         split = (interior_low < interior_high) & ((interior_low > low) | (interior_high < high))
         parts = (interior_low - low, high - interior_high, interior_high - interior_low, high - low)
-        top_s, bottom_s, interior_s, whole_s = (seconds[self._every_device, np.maximum(part, 0)] for part in parts)
+        top_s, bottom_s, interior_s, whole_s = (self._alone_s(layer, part) for part in parts)
         before_s = np.where(split, top_s + bottom_s, 0.0)
         more_s = np.where(split, before_s + interior_s - whole_s, 0.0)
         return before_s.T, more_s.T
