@@ -3,7 +3,8 @@
 Method: wall seconds. `profile`: VGG-16 on one local worker of one thread, with nothing known, default
 measurement policy; each of several rounds starts a new worker. `plan`: ResNet-50 on six devices from a
 profile in memory (one device's samples under six names, at speeds that differ), Demand and matrices built anew in each
-round, wild card by prediction, no trials; the first round is reported apart, since it imports and warms up.
+round, by `legion` (wild card by prediction) and by `auto`, no trials; the first round is reported apart, since it
+imports and warms up.
 """
 
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from legion.session.cluster import local_cluster
 from legion.session.stages import Planning, profile_devices
 
 ROUNDS = 5
+POLICIES = ("legion", "auto")
 SLOWDOWNS = (1.0, 1.0, 1.0, 1.8, 1.8, 2.5)
 
 
@@ -35,7 +37,7 @@ class Timing:
 
 def main() -> None:
     """Measure both, and write the results."""
-    timings = [_profiling("vgg16"), *(_planning(name) for name in zoo.NAMES)]
+    timings = [_profiling("vgg16"), *(_planning(name, policy) for name in zoo.NAMES for policy in POLICIES)]
     console = Console()
     for timing in timings:
         console.print(f"{timing.what}: {timing.median_s:.2f} s (first {timing.seconds[0]:.2f} s)")
@@ -54,7 +56,7 @@ def _profiling(name: str) -> Timing:
     return Timing(what=f"profile {name} on one device", seconds=tuple(seconds))
 
 
-def _planning(name: str) -> Timing:
+def _planning(name: str, policy: str) -> Timing:
     model = load_model(zoo.build(name).SerializeToString())
     with local_cluster(1) as cluster:
         (measured,) = profile_devices(model, cluster, policy=MeasurementPolicy(rounds=1)).devices.values()
@@ -63,9 +65,9 @@ def _planning(name: str) -> Timing:
     for _ in range(ROUNDS):
         started = perf_counter()
         planning = Planning(model, Profile(devices=devices))
-        planning.programs(planning.choose("legion").scheme)
+        planning.programs(planning.choose(policy).scheme)
         seconds.append(perf_counter() - started)
-    return Timing(what=f"plan {name} for {len(devices)} devices", seconds=tuple(seconds))
+    return Timing(what=f"plan {name} for {len(devices)} devices by {policy}", seconds=tuple(seconds))
 
 
 def _slower(profile: DeviceProfile, factor: float) -> DeviceProfile:

@@ -1,7 +1,8 @@
 """Writes the README's tables from the results."""
 
+import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,14 +13,42 @@ from bench.results_file import RESULTS, read_results
 README = Path(__file__).parent.parent / "README.md"
 
 
+AUTO = RESULTS / "auto"
+COMPARED = ("legion", "aofl", "coedge", "auto")
+
+
 def main() -> None:
     """Fill every table whose results are there."""
+    cells = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(AUTO.glob("*.json"))]
     blocks: dict[str, str] = {}
+    if cells:
+        blocks["auto"] = f"{_auto(cells)}\n{_setting(cells[-1]['setting'])}"
     for name, table in TABLES.items():
         if (RESULTS / f"{name}.json").exists():
             content = read_results(name)
             blocks[name] = f"{table(content['results'])}\n{_setting(content['setting'])}"
     fill_tables(README, blocks)
+
+
+def _auto(cells: Sequence[Any]) -> str:
+    """Speed-ups over one board, and how far the planner's prediction was off."""
+    rows: list[Sequence[object]] = []
+    for cell in cells:
+        policies = {each["policy"]: each for each in cell["policies"]}
+        auto = policies["auto"]
+        error = auto["predicted"]["simulator_s"] / auto["median_s"] - 1
+        rows.append(
+            (
+                cell["model"],
+                cell["devices"],
+                f"{cell['one_device']['median_s']:.3f} s",
+                *(f"{policies[name]['speedup']:.2f}" for name in COMPARED),
+                f"{auto['median_s']:.3f} s",
+                f"{error:+.0%}",
+            )
+        )
+    header = ("network", "boards", "one board", *COMPARED, "auto's frame", "its prediction")
+    return markdown_table(header, rows)
 
 
 def _exactness(results: Any) -> str:
