@@ -52,6 +52,7 @@ class Frames:
         self._next_frame = 0
         self._inbox: queue.SimpleQueue[ExecuteBatch | RunFailed] = queue.SimpleQueue()
         self._reports: dict[int, dict[str, FrameReport]] = {}
+        self._first_owed = 0
         self._reported = threading.Condition()
         self._reporters = {name for name, node in executable.nodes.items() if node.program.instructions}
 
@@ -78,7 +79,7 @@ class Frames:
         """Called by the receiving thread: something happened to a frame."""
         if not isinstance(event, NodeReported):
             self._inbox.put(event)
-        elif event.report.plan == self.plan:
+        elif event.report.plan == self.plan and event.report.frame >= self._first_owed:
             with self._reported:
                 self._reports.setdefault(event.report.frame, {})[event.node] = event.report
                 self._reported.notify_all()
@@ -105,7 +106,7 @@ class Frames:
             self._last = None
             interpreter.abandon(frame)
             self._switchboard.post(AbandonRun(frame=frame))
-            self._reports.pop(frame, None)
+            self._forget_reports()
             raise
         return results
 
@@ -152,6 +153,12 @@ class Frames:
                         return
                 case _:
                     """Left over from a frame that was given up."""
+
+    def _forget_reports(self) -> None:
+        """Wait for no report of the frames so far: a device that failed owes those of earlier frames for ever."""
+        with self._reported:
+            self._first_owed = self._next_frame
+            self._reports.clear()
 
     def _await_reports(self, frame: int, timeout_s: float) -> None:
         """Wait for all reports of a frame, unless it was given up, and forget those of frames before it."""

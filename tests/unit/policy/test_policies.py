@@ -107,7 +107,9 @@ def test_one_device_runs_all_layers_as_one_group(network):
 
 def test_policies_are_found_by_name():
     assert policy_named("legion").name == "legion"
-    with pytest.raises(InputError, match="legion, modnn, coedge, full-search, aofl, early-fused"):
+    with pytest.raises(
+        InputError, match=", ".join(POLICIES)
+    ):
         policy_named("magic")
 
 
