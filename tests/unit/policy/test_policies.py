@@ -107,9 +107,7 @@ def test_one_device_runs_all_layers_as_one_group(network):
 
 def test_policies_are_found_by_name():
     assert policy_named("legion").name == "legion"
-    with pytest.raises(
-        InputError, match=", ".join(POLICIES)
-    ):
+    with pytest.raises(InputError, match=", ".join(POLICIES)):
         policy_named("magic")
 
 
