@@ -13,13 +13,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.paper.cells import BYTES, Cell
+from bench.paper.arguments import listed
+from bench.paper.cells import BYTES, KNOWN_SETS, Cell
 from bench.paper.measure import measure_cell
 from bench.results_file import RESULTS
 
 FOLDER = RESULTS / "auto"
 NETWORKS = ("vgg16", "vgg19", "yolov2", "resnet50", "mobilenetv2")
-SETS = ("6F", "3F+3O")
+MODELS = (*NETWORKS, *(name + BYTES for name in NETWORKS))
+MEASURED_SETS = ("6F", "3F+3O")
 POLICIES = ("auto", "legion", "aofl", "early-fused", "modnn", "coedge")
 REPEAT = 11
 
@@ -27,12 +29,12 @@ REPEAT = 11
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for, or all that are not there."""
     parser = argparse.ArgumentParser(prog="python -m bench.auto", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", type=lambda text: text.split(","))
-    parser.add_argument("--policies", type=lambda text: tuple(text.split(",")), default=POLICIES)
+    parser.add_argument("--model", type=listed(MODELS))
+    parser.add_argument("--policies", type=listed(POLICIES), default=POLICIES)
     parser.add_argument("--repeat", type=int, default=REPEAT, help="frames of each plan")
-    parser.add_argument("--devices", type=lambda text: text.split(","), default=SETS)
+    parser.add_argument("--devices", type=listed(KNOWN_SETS), default=MEASURED_SETS)
     arguments = parser.parse_args(words)
-    models = arguments.model or [*NETWORKS, *(name + BYTES for name in NETWORKS)]
+    models = arguments.model or MODELS
     with tempfile.TemporaryDirectory() as folder:
         for cell in (Cell(model=model, devices=devices) for model in models for devices in arguments.devices):
             result = FOLDER / f"{cell.name}.json"

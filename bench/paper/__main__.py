@@ -25,7 +25,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
-from bench.paper.cells import MEASURED_SETS, MODELS, POLICIES, SETS, Cell
+from bench.paper.arguments import listed
+from bench.paper.cells import KNOWN_SETS, MEASURED_SETS, MODELS, POLICIES, Cell
 from bench.paper.measure import measure_cell
 from legion.model import zoo
 
@@ -61,27 +62,13 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.paper", description=(__doc__ or "").partition("\n")[0])
-    known_sets = sorted(path.stem for path in SETS.glob("*.toml"))
-    parser.add_argument("--model", type=_listed(zoo.NAMES), default=MODELS)
-    parser.add_argument("--devices", type=_listed(known_sets), default=MEASURED_SETS)
-    parser.add_argument("--policies", type=_listed(POLICIES), default=POLICIES)
+    parser.add_argument("--model", type=listed(zoo.NAMES), default=MODELS)
+    parser.add_argument("--devices", type=listed(KNOWN_SETS), default=MEASURED_SETS)
+    parser.add_argument("--policies", type=listed(POLICIES), default=POLICIES)
     parser.add_argument("--repeat", type=int, default=REPEAT, help="frames of each plan")
     parser.add_argument("--fss-frames", type=int, default=FSS_FRAMES, help="frames of each group of the full search")
     parser.add_argument("--json", type=Path, help="write the result there, of one cell")
     return parser.parse_args(words)
-
-
-def _listed(known: Sequence[str]):
-    """The type of an argument that lists some of what is known, separated by commas."""
-
-    def parsed(text: str) -> tuple[str, ...]:
-        names = tuple(text.split(","))
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"there is no {name!r}; there are {', '.join(known)}")
-        return names
-
-    return parsed
 
 
 def _policies(arguments: argparse.Namespace, result: Path) -> tuple[str, ...]:

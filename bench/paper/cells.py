@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.results_file import RESULTS
 
 SETS = Path(__file__).parent.parent / "sets"
+KNOWN_SETS = tuple(sorted(path.stem for path in SETS.glob("*.toml")))
 PAPER_RESULTS = RESULTS / "paper"
 TRIALS = PAPER_RESULTS / "trials"
 """What was measured on the way to a cell's result: profiles and trials, so that an interrupted run goes on."""

@@ -10,16 +10,13 @@ from legion.cost.model import CostModel
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
 from legion.geometry.demand import Boxes, Demand
-from legion.geometry.splitting import splits_features
+from legion.geometry.splitting import sharing_axis, splits_features
 from legion.model.model import Model
 from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
-
-_ROWS = 2
-_FEATURES = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,6 +59,11 @@ class Tables:
     def layers(self) -> int:
         return len(self.seconds)
 
+    @property
+    def least_whole_s(self) -> Array:
+        """Seconds of each whole layer on the device that is fastest there."""
+        return np.array([seconds[:, -1].min() for seconds in self.seconds])
+
 
 def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequence[str]) -> Tables:
     """The tables of a model on some devices of its cost model; the order is that of the tiles."""
@@ -70,7 +72,7 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
     inputs = [port.name for port in model.inputs]
     input_shapes = [model.tensors[name].shape for name in inputs]
     extents = [shape.extent for shape in cost.layers]
-    extents += [1 if (axis := _input_axis(shape)) is None else shape[axis] for shape in input_shapes]
+    extents += [1 if (axis := sharing_axis(shape)) is None else shape[axis] for shape in input_shapes]
     sizes = [sum(model.tensors[tensor].size_bytes for tensor in layer.outputs) for layer in model.layers]
     sizes += [model.tensors[name].size_bytes for name in inputs]
     outputs = {port.name for port in model.outputs}
@@ -183,11 +185,4 @@ class _Edges:
         source = self._sources[tensor]
         if source < len(self._model.layers):
             return self._cost.layers[source].axis
-        return _input_axis(self._model.tensors[tensor].shape)
-
-
-def _input_axis(shape: Sequence[int]) -> int | None:
-    """The axis along which readers of a model's input would need parts of it: as that of layers."""
-    if len(shape) > _ROWS + 1:
-        return _ROWS
-    return _FEATURES if len(shape) > _FEATURES else None
+        return sharing_axis(self._model.tensors[tensor].shape)

@@ -1,11 +1,14 @@
 """Along which axis a layer's output may be shared out."""
 
+from collections.abc import Sequence
+
 from legion.geometry.box import Box
 from legion.geometry.demand import Demand
 from legion.geometry.operators.rule import Whole
 from legion.model.model import Model
 
 _FEATURES_RANK = 2
+_ROWS = 2
 
 
 def split_axis(demand: Demand, layer_index: int) -> int | None:
@@ -19,8 +22,8 @@ def split_axis(demand: Demand, layer_index: int) -> int | None:
     if len(layer.outputs) != 1:
         return None
     whole = Box.whole(model.tensors[layer.outputs[0]].shape)
-    axis = 2 if len(whole.shape) >= 4 else 1
-    if len(whole.shape) < _FEATURES_RANK or whole.shape[axis] < 2:
+    axis = sharing_axis(whole.shape)
+    if axis is None or whole.shape[axis] < 2:
         return None
     if any(isinstance(demand.rule(operator), Whole) for operator in layer.operators):
         return None
@@ -28,6 +31,13 @@ def split_axis(demand: Demand, layer_index: int) -> int | None:
     needs_part = _needs_part_of_weights if splits_features(model, layer_index) else _needs_part_of_inputs
     slices = (whole.replace(axis, (index, index + 1)) for index in (0, middle))
     return axis if any(needs_part(demand, layer_index, box) for box in slices) else None
+
+
+def sharing_axis(shape: Sequence[int]) -> int | None:
+    """The axis along which a tensor of this shape would be shared out: rows from rank 4 on, axis 1 below, if any."""
+    if len(shape) < _FEATURES_RANK:
+        return None
+    return _ROWS if len(shape) > _ROWS + 1 else 1
 
 
 def splits_features(model: Model, layer_index: int) -> bool:

@@ -147,7 +147,7 @@ def scheme_of(request: Request, tables: Tables, plan: RowPlans) -> Scheme:
     """The only plan of a batch as a scheme."""
     starts = np.flatnonzero(plan.starts[0]).tolist()
     flc = [range(first, end) for first, end in zip(starts, [*starts[1:], tables.layers], strict=True)]
-    by_layer: list[Shares] = [dict(zip(tables.devices, np.diff(cuts).tolist(), strict=True)) for cuts in plan.cuts[0]]
+    by_layer = [_shares(tables, cuts) for cuts in plan.cuts[0]]
     scheme = assign(
         request.model, request.demand, flc, by_layer, via_controller=False, policy=AutoPolicy.name, features=True
     )
@@ -158,23 +158,21 @@ def scheme_of(request: Request, tables: Tables, plan: RowPlans) -> Scheme:
 def _choice(request: Request, tables: Tables, chosen: _Candidate) -> Choice:
     groups = chosen.scheme.groups
     computed_s = _computed_s(tables, chosen.plan)
-    by_group: list[Shares] = [
-        {
-            device: float(np.diff(chosen.plan.cuts[0, group.layers[-1]])[place])
-            for place, device in enumerate(tables.devices)
-        }
-        for group in groups
-    ]
     return Choice(
         scheme=chosen.scheme,
         shares=request.shares or dict(zip(tables.devices, (computed_s / computed_s.sum()).tolist(), strict=True)),
-        group_shares=tuple(by_group),
+        group_shares=tuple(_shares(tables, chosen.plan.cuts[0, group.layers[-1]]) for group in groups),
         predicted_group_s=group_times_s(chosen.predicted, len(groups)),
         bound_s=least_s(tables),
     )
 
 
+def _shares(tables: Tables, cuts: Places) -> Shares:
+    """A layer's units by device."""
+    return dict(zip(tables.devices, np.diff(cuts).tolist(), strict=True))
+
+
 def _computed_s(tables: Tables, plan: RowPlans) -> Array:
     """Roughly what share of the work each device has: its part of each layer, weighed by what the layer takes."""
     fractions = np.diff(plan.cuts[0], axis=1) / tables.extents[: tables.layers, None]
-    return fractions.T @ np.array([seconds[:, -1].min() for seconds in tables.seconds]) + _LEAST_S
+    return fractions.T @ tables.least_whole_s + _LEAST_S

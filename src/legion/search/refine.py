@@ -55,7 +55,7 @@ def _together(tables: Tables, plan: RowPlans, helpful: Sequence[Move]) -> Sequen
     counts = [1 << power for power in range(1, len(helpful).bit_length())]
     if not counts:
         return ()
-    tried = applied(plan, 0, [helpful[:count] for count in (*counts, len(helpful))])
+    tried = applied(plan, 0, [helpful[:count] for count in sorted({*counts, len(helpful)})])
     return (_best(tried, latencies_s(tables, tried)),)
 
 

@@ -66,7 +66,7 @@ def shared_out(tables: Tables, weights: Array) -> Places:
 def _structures(tables: Tables) -> Iterator[Flags]:
     every = np.ones(tables.layers, dtype=np.bool_)
     yield every
-    seconds = np.array(_least_whole_s(tables))
+    seconds = tables.least_whole_s
     cheap = seconds < _CHEAP * seconds.mean()
     fused = every.copy()
     for layer in range(1, tables.layers):
@@ -79,13 +79,8 @@ def _structures(tables: Tables) -> Iterator[Flags]:
 
 
 def _tails(tables: Tables) -> tuple[int, ...]:
-    done = list(accumulate(_least_whole_s(tables)))
+    done = list(accumulate(map(float, tables.least_whole_s)))
     return tuple(bisect_left(done, fraction * done[-1]) for fraction in _TAILS)
-
-
-def _least_whole_s(tables: Tables) -> list[float]:
-    """Seconds of each whole layer on the device that is fastest there."""
-    return [float(seconds[:, -1].min()) for seconds in tables.seconds]
 
 
 def _with_tail(tables: Tables, plans: RowPlans, tail: int, device: int) -> RowPlans:
