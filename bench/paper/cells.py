@@ -21,6 +21,9 @@ MEASURED_SETS = tuple(name for name in (*FIREFLY_SETS, *ODROID_SETS, *MIXED_SETS
 POLICIES = ("full-search", "legion", "legion-one-port", "aofl", "early-fused", "modnn", "coedge", "auto")
 """The paper's, other works', and the planner's own, which is no part of the paper's comparison."""
 
+FSS, WILD_CARD = "full-search", "legion"
+"""Compared most, the paper's own."""
+
 BYTES = "-8bit"
 
 

@@ -12,8 +12,8 @@ from matplotlib.patches import Patch
 
 from bench.markdown import fill_tables
 from bench.paper.cell_files import Cells, Place, Published, read_cells, read_published
-from bench.paper.cells import FIREFLY_SETS, MIXED_SETS, MODELS, ODROID_SETS, PAPER_RESULTS
-from bench.paper.tables import COMPARED, FSS, TABLES, WILD_CARD
+from bench.paper.cells import FIREFLY_SETS, FSS, MIXED_SETS, MODELS, ODROID_SETS, PAPER_RESULTS, WILD_CARD
+from bench.paper.tables import COMPARED, TABLES
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 _PANELS = {"Firefly": FIREFLY_SETS[1:], "Odroid": ODROID_SETS[1:], "both": MIXED_SETS}

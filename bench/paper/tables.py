@@ -6,11 +6,11 @@ from statistics import mean, median
 from bench.markdown import markdown_table
 from bench.paper.candidates import LEAST_COST
 from bench.paper.cell_files import CellFile, Cells, Published, places
-from bench.paper.cells import POLICIES
+from bench.paper.cells import FSS, POLICIES, WILD_CARD
+from bench.paper.cost_tables import cost_table, profiling_table, ratio_table
 from bench.paper.errors import Errors, errors_of, latency_pairs, run_pairs, transfer_pairs
-from bench.paper.results import MeasuredGroup, MeasuredPolicy, ProfilingCost
+from bench.paper.results import MeasuredGroup, MeasuredPolicy
 
-FSS, WILD_CARD = "full-search", "legion"
 COMPARED = {FSS: "FSS", LEAST_COST: "Legion", WILD_CARD: "with wild card"}
 """The paper's own."""
 
@@ -58,49 +58,6 @@ def loss_table(cells: Cells, published: Published) -> str:
         rows.append(row)
     rows.append(["mean", _BLANK, *(_percent(mean(column) if column else None) for column in columns)])
     return markdown_table(header, rows)
-
-
-def profiling_table(cells: Cells, published: Published) -> str:
-    """What the full search takes to choose, over what Legion with wild card takes."""
-    header = ("network", "devices", "paper: FSS", "Legion", "ratio", "here: FSS", "Legion", "ratio")
-    beside = ("of device-busy seconds", "of bytes", "of segments")
-    rows: list[list[str]] = []
-    for (model, devices), cell in cells.items():
-        theirs = published.profiling_s.get((model, devices), {})
-        full, legion = _total(cell, FSS), _total(cell, WILD_CARD)
-        rows.append(
-            [
-                model,
-                devices,
-                *_two_and_ratio(theirs.get(FSS), theirs.get(WILD_CARD)),
-                *_two_and_ratio(full and full.wall_s, legion and legion.wall_s),
-                *(
-                    _ratio(full and of(full), legion and of(legion))
-                    for of in (_busy_s, lambda cost: cost.bytes_moved, lambda cost: cost.segments)
-                ),
-            ]
-        )
-    return markdown_table((*header, *beside), rows)
-
-
-def cost_table(cells: Cells, _: Published) -> str:
-    """What each policy took to choose, by part, over all cells in which it was measured."""
-    rows: list[list[str]] = []
-    for policy in POLICIES:
-        measured = [found for cell in cells.values() if (found := cell.policy(policy))]
-        for part in dict.fromkeys(part for each in measured for part in each.profiling):
-            costs = [each.profiling[part] for each in measured if part in each.profiling]
-            rows.append(
-                [
-                    policy,
-                    part,
-                    str(len(costs)),
-                    *(f"{sum(of(cost) for cost in costs):.0f}" for of in (_wall_s, _busy_s)),
-                    f"{sum(cost.bytes_moved for cost in costs) / 1e6:.0f}",
-                    str(sum(cost.segments for cost in costs)),
-                ]
-            )
-    return markdown_table(("policy", "part", "cells", "wall s", "device-busy s", "MB moved", "segments"), rows)
 
 
 def prediction_table(cells: Cells, _: Published) -> str:
@@ -191,6 +148,7 @@ TABLES: Mapping[str, Callable[[Cells, Published], str]] = {
     "speedups": speedup_table,
     "loss": loss_table,
     "profiling": profiling_table,
+    "ratios": ratio_table,
     "costs": cost_table,
     "predictors": prediction_table,
     "ports": port_table,
@@ -234,31 +192,6 @@ def _loss(cell: CellFile, policy: str) -> float | None:
 
 def _published_loss(speedups: Mapping[str, float] | None, policy: str) -> float | None:
     return speedups[FSS] / speedups[policy] - 1 if speedups else None
-
-
-def _total(cell: CellFile, policy: str) -> ProfilingCost | None:
-    measured = cell.policy(policy)
-    return measured.profiling["total"] if measured else None
-
-
-def _wall_s(cost: ProfilingCost) -> float:
-    return cost.wall_s
-
-
-def _busy_s(cost: ProfilingCost) -> float:
-    return cost.device_busy_s
-
-
-def _two_and_ratio(full_s: float | None, legion_s: float | None) -> tuple[str, str, str]:
-    return _seconds(full_s), _seconds(legion_s), _ratio(full_s, legion_s)
-
-
-def _ratio(full: float | None, legion: float | None) -> str:
-    return f"{full / legion:.3g}x" if full and legion else _BLANK
-
-
-def _seconds(value: float | None) -> str:
-    return _BLANK if value is None else f"{value:.0f} s"
 
 
 def _number(value: float | None) -> str:

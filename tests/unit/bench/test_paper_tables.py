@@ -8,6 +8,7 @@ import pytest
 from bench.markdown import fill_tables
 from bench.paper.cell_files import CellFile, Cells, places, read_cells, read_published
 from bench.paper.cells import POLICIES, SETS
+from bench.paper.cost_tables import at_equal_repeats
 from bench.paper.figures import DOCS, profiling, speedups
 from bench.paper.results import MeasuredGroup, MeasuredPolicy, OneDevice, Predicted, ProfilingCost
 from bench.paper.tables import TABLES
@@ -113,3 +114,20 @@ def test_published_figures_and_policies_are_of_known_names() -> None:
     assert set(published.profiling_s) < set(places())
     assert all((SETS / f"{devices}.toml").exists() for _, devices in places())
     assert set(POLICIES) <= set(ALL)
+
+
+def test_a_full_search_of_one_frame_per_group_is_put_on_as_many_as_trials_have() -> None:
+    group = MeasuredGroup(
+        first=0,
+        end=1,
+        latency_s=(2.0,),
+        run_s={"a": (1.5,), "b": (0.5,)},
+        overrun_s=(0.0,),
+        predicted_run_s={},
+        predicted_s={},
+    )
+    made = cells(policy("full-search", 1.0, 100.0), policy("auto", 1.0, 10.0), groups=(group, group))
+    full = at_equal_repeats(made[PLACE])
+    assert full is not None
+    assert (full.wall_s, full.device_busy_s) == (100.0 + 4 * 4.0, 200.0 + 4 * 4.0)
+    assert row(TABLES["ratios"](made, read_published()), *PLACE)[-2:] == ["11.6x", "10.8x"]
