@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -107,6 +108,15 @@ def test_a_profile_of_another_machine_is_not_believed(caplog: pytest.LogCaptureF
         assert "another machine" in caplog.text
         again = legion.profile_devices(NETWORK.model, cluster, known=legion_profile(measured))
         assert again.devices["local-0"] is measured
+
+
+def test_two_devices_tell_whether_they_share_the_controllers_port() -> None:
+    with legion.local_cluster(devices=2) as cluster:
+        known = counted_profile_of(NETWORK.model, cluster.devices)
+        before = replace(known, devices={"local-0": known.devices["local-0"]})
+        profile = legion.profile_devices(NETWORK.model, cluster, known=before, policy=MeasurementPolicy(rounds=1))
+        assert [sample.direction for sample in profile.ports] == ["set", "get"]
+        assert all(tuple(sample.alone_s) == ("local-0", "local-1") for sample in profile.ports)
 
 
 def legion_profile(measured: DeviceProfile) -> Profile:

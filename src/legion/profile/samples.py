@@ -6,6 +6,7 @@ from typing import Literal
 
 from legion.cluster.device import DeviceInfo
 from legion.profile.measurement_cost import MeasurementCost
+from legion.profile.ports import PortSample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class DeviceProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Device profiles by device name."""
+    """Device profiles by device name, and what was measured of the controller's port, which they share or do not."""
 
     devices: Mapping[str, DeviceProfile]
+    ports: tuple[PortSample, ...] = ()

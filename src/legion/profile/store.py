@@ -9,6 +9,7 @@ import msgspec
 
 from legion.errors import InputError
 from legion.profile.measurement_cost import MeasurementCost
+from legion.profile.ports import PortSample
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, Profile
 
@@ -51,6 +52,8 @@ def read_profile(path: str | Path) -> Profile:
     for name, device in profile.devices.items():
         if not _is_sound(device):
             raise InputError(f"{path} holds impossible measurements of device {name}. {again}")
+    if not all(map(_is_sound_port, profile.ports)):
+        raise InputError(f"{path} holds impossible measurements of the controller's port. {again}")
     return profile
 
 
@@ -88,6 +91,10 @@ def _is_sound_layer(sample: LayerSample) -> bool:
 
 def _is_sound_link(sample: LinkSample) -> bool:
     return sample.size_bytes >= 0 and len(sample.seconds) > 0 and all(value >= 0 for value in sample.seconds)
+
+
+def _is_sound_port(sample: PortSample) -> bool:
+    return len(sample.alone_s) > 1 and all(map(_all_positive, (*sample.alone_s.values(), sample.together_s)))
 
 
 def _all_positive(values: Sequence[float]) -> bool:

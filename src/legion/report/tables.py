@@ -15,6 +15,7 @@ from legion.plan.group_times import group_times_s
 from legion.plan.scheme import Group
 from legion.plan.timeline import Timeline
 from legion.policy.base import Candidate, Choice, RaceReport, WildCardReport
+from legion.profile.ports import sharing
 from legion.profile.samples import Profile
 
 _MATRIX_MEANINGS = {
@@ -50,6 +51,16 @@ def profile_table(costs: CostModel, profile: Profile) -> Table:
             str(sum(len(sample.seconds) for sample in measured.layers)),
         )
     return table
+
+
+def port_line(profile: Profile) -> str | None:
+    """Whether devices share the controller's port, as a sentence; None where it was not measured."""
+    if not profile.ports:
+        return None
+    devices = " and ".join(profile.ports[0].alone_s)
+    ways = {"set": "to", "get": "from"}
+    found = ", ".join(f"{sharing(sample):.2f} {ways[sample.direction]} them" for sample in profile.ports)
+    return f"the controller's port, {devices} at once: {found} (2: one message after the other, 1: as if alone)"
 
 
 def plan_tables(model: Model, choice: Choice) -> Iterator[Table]:

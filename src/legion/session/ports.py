@@ -6,7 +6,7 @@ from legion.runtime.port_probe import port_inputs, port_plan, port_samples
 from legion.session.cluster import Cluster
 
 SIZE_BYTES = 250_000
-ROUNDS = 5
+ROUNDS = 3
 _WARMUPS = 1
 
 

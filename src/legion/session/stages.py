@@ -27,6 +27,7 @@ from legion.profile.store import merged, missing_probes
 from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
 from legion.session.device_profile import MeasuredLayers, measure_layers, with_links
+from legion.session.ports import measure_ports
 from legion.session.progress import Progress, silent
 from legion.simulate.simulate import simulate
 
@@ -42,7 +43,7 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
     training: bool = False,
     progress: Progress = silent,
 ) -> Profile:
-    """Measure the single layers of `model` and the links on every device of the cluster.
+    """Measure the single layers of `model` and the links on every device of the cluster, and the controller's port.
 
     Layers are measured on all devices at once, unless these share this machine; links one after the other, since they
     share the controller's ports. Only what `known` lacks is measured, or has of another machine or engine under the
@@ -62,7 +63,8 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
             progress(f"measuring the link to {name}", 1.0)
             newer, older = with_links(cluster, name, layers, policy), devices[name]
             measured[name] = newer if older is None else merged(older, newer)
-    return Profile(devices=measured)
+        ports = measure_ports(cluster) if missing or known is None else known.ports
+    return Profile(devices=measured, ports=ports)
 
 
 def _measured_layers(

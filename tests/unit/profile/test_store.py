@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from legion.errors import InputError
 from legion.geometry.local_graph import LocalGraph
+from legion.profile.ports import PortSample
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import Profile
 from legion.profile.store import merged, missing_probes, read_profile, write_profile
@@ -23,7 +24,8 @@ def probe(key, extent):
 
 def sound_profile():
     device = device_profile(layers=[layer_sample()], links=[link_sample(), link_sample("get")])
-    return Profile(devices={"pi": device})
+    port = PortSample(direction="set", size_bytes=1, alone_s={"pi": (1.0,), "nano": (1.0,)}, together_s=(2.0,))
+    return Profile(devices={"pi": device}, ports=(port,))
 
 
 @given(st.dictionaries(st.text(min_size=1), st.tuples(SECONDS, SECONDS), max_size=3))
@@ -61,6 +63,7 @@ def corrupted(change):
         lambda _: "[]",
         lambda _: '{"profile": {"devices": {}}}',
         lambda text: text.replace('"format_version": 2', '"format_version": 99'),
+        lambda text: text.replace('"together_s": [\n     2.0', '"together_s": [\n     0.0'),
         lambda text: text.replace('"format_version": 2', '"format_version": "1"'),
         corrupted(lambda device: device.pop("links")),
         corrupted(lambda device: device.update(round_trip_s=-1.0)),

@@ -7,6 +7,7 @@ import pytest
 
 from legion.cluster.device import DeviceInfo
 from legion.errors import PeerError
+from legion.profile.ports import PortSample
 from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy
 from legion.runtime.link_probe import LinkProbe
 from legion.session.stages import profile_devices
@@ -14,6 +15,17 @@ from support.networks import small
 
 NAMES = ("a", "b", "c")
 MODEL = small("resnet18").model
+
+
+PORT = PortSample(direction="set", size_bytes=1, alone_s={"a": (1.0,), "b": (1.0,)}, together_s=(2.0,))
+
+
+@pytest.fixture(autouse=True)
+def ports(monkeypatch):
+    """The controller's port, without frames: how often it was measured."""
+    times = []
+    monkeypatch.setattr("legion.session.stages.measure_ports", lambda _: times.append(1) or (PORT,))
+    return times
 
 
 class Devices:
@@ -101,10 +113,12 @@ def test_when_one_fails_the_others_stop():
     assert sorted(stopped) == ["a", "c"]
 
 
-def test_what_is_known_is_not_measured_again():
+def test_what_is_known_is_not_measured_again(ports):
     controller = Devices(lambda *_: None)
     cluster = cluster_of(controller, share_machine=False)
     known = profile_devices(MODEL, cluster, policy=MeasurementPolicy(rounds=1))
     controller.linked.clear()
     assert profile_devices(MODEL, cluster, known=known) == known
     assert controller.linked == []
+    assert known.ports == (PORT,)
+    assert len(ports) == 1
