@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from legion.cost.least_squares import least_squares
 from legion.errors import InputError
 from legion.profile.samples import DeviceProfile
+
+_LARGE = 0.1
+"""Of the largest message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +34,19 @@ class Ports:
 
 
 def fit_link(sizes_bytes: Sequence[int], seconds: Sequence[float]) -> Link:
-    """The bandwidth by least squares, in which large messages weigh most; the latency from the smallest message.
+    """The bandwidth by least squares over the large messages, the latency from the smallest message.
 
-    Neither is below zero. Many links let a burst pass faster than their rate, so small messages tell nothing of that.
+    Neither is below zero. Many links let a burst pass faster than their rate. So small messages tell nothing of it, and
+    large ones only by how much longer a larger one takes. Of one size alone all is latency.
     """
     sizes, times = np.asarray(sizes_bytes, dtype=np.float64), np.asarray(seconds, dtype=np.float64)
-    _, seconds_per_byte = least_squares(np.stack([np.ones_like(sizes), sizes], axis=1), times)
+    is_large = sizes >= min(_LARGE * sizes.max(), np.sort(sizes)[-2:].min())
+    from_mean = sizes[is_large] - sizes[is_large].mean()
+    spread = float(from_mean @ from_mean)
+    seconds_per_byte = max(0.0, float(from_mean @ times[is_large]) / spread) if spread else 0.0
     smallest = int(np.argmin(sizes))
     latency_s = max(0.0, float(times[smallest] - sizes[smallest] * seconds_per_byte))
-    return Link(latency_s=latency_s, seconds_per_byte=float(seconds_per_byte))
+    return Link(latency_s=latency_s, seconds_per_byte=seconds_per_byte)
 
 
 def fit_ports(profile: DeviceProfile) -> Ports:
