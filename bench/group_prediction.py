@@ -1,213 +1,175 @@
-"""How well predictors know what a group of fused layers takes that was never measured.
+"""How well predictors know what a group of layers takes on slow boards that was never measured.
 
-Method: one engine in this process, one thread, by thread processor time. The layers of a network and the training
-layers are measured by the default policy, its budget scaled to a board of a fifth of this core; the held-out groups in
-a few rounds over all of them before, and a few after; the reference kernel relates all. Groups are random intervals of
-two to eight layers that hang together, on random shares of an eighth to a half of the rows. Compared are the cost model
-(the default), the layers' sum by E * A as in the paper, and AOFL's regression. Errors are predicted over measured,
-less one.
+Method: a lab of three paced boards of 100 Mbit/s each (`bench/sets/3F.toml`). The layers of a network and the training
+layers are profiled, once by the default policy and once with four times its budget. The held-out groups are random
+intervals of two to eight layers, among those that hang together, each scattered, run at the shares of a full search and
+gathered, a few frames in each of several rounds over all groups, in another order each; a figure is the median of all.
+Compared are the cost model that all policies use (the default), E * A as in the paper, and AOFL's regression; errors
+are of each board's seconds of running, predicted over measured, less one. What a measurement is worth is seen by
+repeating it: the medians of the earlier rounds against those of the later.
+
+`python -m bench.group_prediction`; needs root; takes about a quarter of an hour.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import inf
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
-from statistics import mean
-from time import thread_time
+from statistics import median
 
+import msgspec
 import numpy as np
-from rich.console import Console
 
+from bench.markdown import markdown_table
+from bench.paper.candidates import Planner
+from bench.paper.cells import SETS
+from bench.paper.errors import ERROR_HEADER, Pair, error_cells, errors_of, run_pairs
+from bench.paper.groups import group_alone, measured_groups
+from bench.paper.results import MeasuredGroup
 from bench.results_file import write_results
-from legion.cluster.device import DeviceInfo
-from legion.cost.fit import cost_model
 from legion.cost.groups import connected_groups
-from legion.cost.learned import learned_cost_model
-from legion.cost.model import CostModel
-from legion.engine.onnx_runtime import OnnxRuntimeEngine
-from legion.geometry.box import Box
-from legion.geometry.build import build_segment
-from legion.geometry.constant_pool import ConstantPool
-from legion.geometry.demand import Demand
-from legion.geometry.local_graph import LocalConstant
-from legion.geometry.segment import Segment
-from legion.geometry.splitting import split_axis
+from legion.cost.shares import performance_shares
+from legion.lab.calibration import convolutions_here_s
+from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab_file import read_lab
 from legion.model import zoo
-from legion.model.model import Array, Model
+from legion.model.model import Model
 from legion.model.onnx_import import load_model
-from legion.plan.assign import exported_tensors
-from legion.profile.extents import tile, whole_extent
-from legion.profile.probes import LayerProbe, ProbePlan, layer_probe, plan_probes
-from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, Profile
-from legion.profile.statistics import normalised_s, reference_s
-from legion.profile.training import plan_training
-from legion.runtime.profiler import Profiler
+from legion.plan.assign import Shares
+from legion.profile.samples import MeasurementPolicy
+from legion.session.cluster import connect
+from legion.session.progress import silent
+from legion.session.stages import profile_devices
+from legion.session.trial_store import TrialRecord, TrialStore, trial_key
+from legion.session.trials import Trials
 
 NETWORKS = ("vgg16", "yolov2", "resnet50")
-GROUPS = 60
-SPEED = 0.2
-POLICY = MeasurementPolicy(budget_s=MeasurementPolicy().budget_s * SPEED)
-GROUP_POLICY = MeasurementPolicy(rounds=3, budget_s=inf)
+DEVICES = "3F"
+GROUPS = 30
 LONGEST = 8
+ROUNDS = 4
+FRAMES = 2
 SEED = 1
-DEVICE = "here"
+DEFAULT = MeasurementPolicy()
+PROFILES: Mapping[str, MeasurementPolicy] = {
+    "default": DEFAULT,
+    "four times the budget": replace(DEFAULT, rounds=4 * DEFAULT.rounds, budget_s=4 * DEFAULT.budget_s),
+}
+PREDICTORS = {"simulator": "ours", "E*A": "E*A, as the paper", "aofl": "AOFL's regression"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """A group (first and last layer), and the share of the rows, from and to."""
+    """The groups of one network beside what was predicted of them from one profile."""
 
-    layers: tuple[int, int]
-    share: tuple[float, float]
-    segment: Segment
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
     network: str
-    first: str
-    last: str
-    share: tuple[float, float]
-    measured_s: float
-    predicted_s: Mapping[str, float]
+    devices: str
+    profile: str
+    groups: tuple[MeasuredGroup, ...]
 
 
 def main() -> None:
-    """Measure all networks, print a line for each predictor, and write the results."""
-    console = Console()
-    predictions: list[Prediction] = []
-    for name in NETWORKS:
-        found = list(_network(name))
-        predictions += found
-        for predictor in found[0].predicted_s:
-            error = np.array([each.predicted_s[predictor] / each.measured_s - 1 for each in found])
-            console.print(
-                f"{name:10} {predictor:10} mean absolute error {np.abs(error).mean():6.1%}, 95th percentile "
-                f"{np.percentile(np.abs(error), 95):6.1%}, within 10 % {np.mean(np.abs(error) <= 0.1):4.0%}, "
-                f"mean error {error.mean():+.1%}"
+    """Measure all networks in a lab, print the errors, and write the results."""
+    setting = read_lab(SETS / f"{DEVICES}.toml", convolutions_here_s)
+    results: list[HeldOut] = []
+    with tempfile.TemporaryDirectory() as folder, open_lab(setting) as lab:
+        for network in NETWORKS:
+            measured = Path(folder) / f"{network}.json"
+            if code := lab.run([sys.executable, "-m", "bench.group_prediction", PLACEHOLDER, network, str(measured)]):
+                sys.exit(code)
+            results += msgspec.json.decode(measured.read_bytes(), type=tuple[HeldOut, ...])
+    print(held_out_table(results))
+    write_results("group_prediction", __doc__ or "", results)
+
+
+def held_out_table(results: Sequence[HeldOut]) -> str:
+    """The errors of every predictor, by network and profile, and how far measuring again is from measuring."""
+    rows: list[list[str]] = []
+    for each in results:
+        found = {name: run_pairs(each.groups, predictor) for predictor, name in PREDICTORS.items()}
+        rows += [[each.network, each.profile, name, *error_cells(errors_of(pairs))] for name, pairs in found.items()]
+    for network, groups in {each.network: each.groups for each in results}.items():
+        rows.append([network, "", "the measurement itself, repeated", *error_cells(errors_of(repeat_pairs(groups)))])
+    return markdown_table(("network", "profile", "predictor", *ERROR_HEADER), rows)
+
+
+def repeat_pairs(groups: Sequence[MeasuredGroup]) -> list[Pair]:
+    """Each board's median over the earlier frames of a group, and over the later."""
+    halves: list[Pair] = []
+    for group in groups:
+        for seconds in group.run_s.values():
+            half = len(seconds) // 2
+            if median(seconds) > 0:
+                halves.append((median(seconds[:half]), median(seconds[half:])))
+    return halves
+
+
+def measure(cluster_file: str, network: str, measured: str) -> None:
+    """What runs inside the lab, as its controller."""
+    model = load_model(zoo.build(network).SerializeToString())
+    with connect(cluster_file) as cluster:
+        planners = {
+            name: Planner(model, cluster, profile_devices(model, cluster, policy=policy, training=True))
+            for name, policy in PROFILES.items()
+        }
+        first = next(iter(planners.values()))
+        shares = performance_shares(first.planning.costs)
+        store = _measured(first, shares, _held_out(model, Random(SEED)))
+        results = [
+            HeldOut(
+                network=network,
+                devices=DEVICES,
+                profile=name,
+                groups=measured_groups(planner.planning, planner.profile, store, shares),
             )
-    write_results("group_prediction", __doc__ or "", predictions)
+            for name, planner in planners.items()
+        ]
+    Path(measured).write_bytes(msgspec.json.encode(results))
 
 
-def _network(name: str) -> Iterator[Prediction]:
-    model = load_model(zoo.build(name).SerializeToString())
-    demand = Demand(model)
-    held_out = list(_held_out(model, demand, Random(SEED)))
-    engine = OnnxRuntimeEngine()
-    group_plan = _group_plan(model, held_out)
-    before = _measured(engine, group_plan, GROUP_POLICY)
-    layers = _measured(engine, plan_probes(model, demand), POLICY)
-    training = _measured(engine, plan_training(), POLICY)
-    after = _measured(engine, group_plan, GROUP_POLICY)
-    device = _device_profile((*layers, *training))
-    profile = Profile(devices={DEVICE: device})
-    predictors = _predictors(model, demand, profile)
-    for group, *samples in zip(held_out, before, after, strict=True):
-        first, last = group.layers
-        yield Prediction(
-            network=name,
-            first=model.layers[first].name,
-            last=model.layers[last].name,
-            share=group.share,
-            measured_s=mean(normalised_s(sample, reference_s(device)) for sample in samples),
-            predicted_s={predictor: predict(group) for predictor, predict in predictors.items()},
-        )
+def _measured(planner: Planner, shares: Shares, groups: Sequence[tuple[int, int]]) -> TrialStore:
+    """All rounds' frames of each group as one record."""
+    order = Random(SEED)
+    alone = [group_alone(planner.model, shares, first, end) for first, end in groups]
+    keys = [trial_key(scheme, planner.cluster.devices) for _, scheme in alone]
+    rounds: list[TrialStore] = []
+    for number in range(ROUNDS):
+        rounds.append(TrialStore())
+        trials = Trials(planner.cluster, planner.ready, rounds[-1], silent, frames=FRAMES)
+        for place in order.sample(range(len(alone)), len(alone)):
+            trials(*alone[place])
+        print(f"{planner.model.name}: round {number + 1} of {ROUNDS}", flush=True)
+    together = TrialStore()
+    for key in keys:
+        together.add(_joined([record for store in rounds if (record := store.get(key))]))
+    return together
 
 
-def _predictors(model: Model, demand: Demand, profile: Profile) -> Mapping[str, Callable[[HeldOut], float]]:
-    cost = cost_model(model, demand, profile, (DEVICE,))
-    learned = learned_cost_model(model, demand, profile, (DEVICE,))
-    return {
-        "cost model": lambda group: cost.run_s(DEVICE, group.segment),
-        "E * A": lambda group: _by_alpha(model, demand, cost, group),
-        "aofl": lambda group: learned.run_s(DEVICE, group.segment),
-    }
+def _joined(records: Sequence[TrialRecord]) -> TrialRecord:
+    return replace(
+        records[0],
+        latencies_s=tuple(seconds for record in records for seconds in record.latencies_s),
+        run_s={
+            name: tuple(seconds for record in records for seconds in record.run_s[name]) for name in records[0].run_s
+        },
+        overruns_s=tuple(seconds for record in records for seconds in record.overruns_s),
+    )
 
 
-def _by_alpha(model: Model, demand: Demand, cost: CostModel, group: HeldOut) -> float:
-    """Each layer's time at its own share, times the ratio by which the group makes it larger."""
-    seconds = 0.0
-    for layer in group.segment.layers:
-        (own,) = _shared(model, demand, layer, group.share).values()
-        computed = next(group.segment.boxes[name] for name in model.layers[layer].outputs)
-        seconds += cost.layer_s(DEVICE, layer, own) * computed.volume / own.volume
-    return seconds
-
-
-def _held_out(model: Model, demand: Demand, random: Random) -> Iterator[HeldOut]:
-    """Random groups, each once."""
-    connected = connected_groups(model)
-    seen: set[tuple[int, int]] = set()
-    while len(seen) < min(GROUPS, len(model.layers) * 2):
-        first = random.randrange(len(model.layers) - 1)
-        last = random.randrange(first + 1, min(first + LONGEST, len(model.layers)))
-        share = random.uniform(1 / 8, 1 / 2)
-        low = random.uniform(0, 1 - share)
-        if (first, last) in seen or not connected[first, last]:
-            continue
-        seen.add((first, last))
-        segment = _segment(model, demand, (first, last), (low, low + share))
-        yield HeldOut(layers=(first, last), share=(low, low + share), segment=segment)
-
-
-def _segment(model: Model, demand: Demand, layers: tuple[int, int], share: tuple[float, float]) -> Segment:
-    first, last = layers
-    flc = [range(first), range(first, last + 1), range(last + 1, len(model.layers))]
-    exported = exported_tensors(model, [tuple(part) for part in flc])[1]
-    outputs: dict[str, Box] = {}
-    for layer in flc[1]:
-        boxes = _shared(model, demand, layer, share)
-        outputs |= {tensor: box for tensor, box in boxes.items() if tensor in exported}
-    return build_segment(demand, flc[1], outputs)
-
-
-def _shared(model: Model, demand: Demand, layer: int, share: tuple[float, float]) -> dict[str, Box]:
-    """The share of a layer's outputs, at least one row of them."""
-    extent, axis = whole_extent(model, demand, layer), split_axis(demand, layer)
-    wholes = tile(model, demand, layer, extent)
-    if axis is None:
-        return wholes
-    low = min(round(share[0] * extent), extent - 1)
-    high = max(low + 1, round(share[1] * extent))
-    return {tensor: whole.replace(axis, (low, high)) for tensor, whole in wholes.items()}
-
-
-def _group_plan(model: Model, groups: Sequence[HeldOut]) -> ProbePlan:
-    pool = ConstantPool(model, synthetic=True)
-    probes: list[LayerProbe] = [
-        layer_probe(model, pool, f"group {index}", 1, group.segment) for index, group in enumerate(groups)
+def _held_out(model: Model, random: Random) -> list[tuple[int, int]]:
+    """Random groups, each once, as first layer and end."""
+    found = [
+        (first, last + 1)
+        for first, last in np.argwhere(connected_groups(model)).tolist()
+        if 2 <= last + 1 - first <= LONGEST
     ]
-    return ProbePlan(probes=tuple(probes), constants=pool.arrays)
-
-
-def _measured(engine: OnnxRuntimeEngine, plan: ProbePlan, policy: MeasurementPolicy) -> tuple[LayerSample, ...]:
-    def load(constant: LocalConstant) -> Array:
-        return plan.constants[constant.digest or ""]
-
-    try:
-        return Profiler(engine, load, thread_time).measure(plan.probes, policy, lambda _: None)
-    finally:
-        engine.retain(())
-
-
-def _device_profile(samples: tuple[LayerSample, ...]) -> DeviceProfile:
-    """The samples as a device's; its links are none of our concern."""
-    info = DeviceInfo(name=DEVICE, cores=1, threads=1, memory_bytes=1, machine="", engine="", providers=(), versions={})
-    links = tuple(
-        LinkSample(direction=way, size_bytes=size, seconds=(1e-3,)) for way in ("set", "get") for size in (1, 2)
-    )
-    return DeviceProfile(
-        device=info,
-        measured_at="",
-        policy=MeasurementPolicy(),
-        layers=samples,
-        links=links,
-        round_trip_s=1e-3,
-        handling_s=0.0,
-        controller_handling_s=0.0,
-        copy_bytes_per_s=1e9,
-    )
+    return sorted(random.sample(found, min(GROUPS, len(found))))
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:]:
+        measure(*sys.argv[1:])
+    else:
+        main()

@@ -40,6 +40,22 @@ def errors_of(pairs: Iterable[Pair]) -> Errors | None:
     )
 
 
+ERROR_HEADER = ("runs", "mean absolute error", "95th percentile", "within 10 %", "mean error")
+
+
+def error_cells(errors: Errors | None) -> list[str]:
+    """A row of a table under `ERROR_HEADER`."""
+    if errors is None:
+        return ["0", *[""] * (len(ERROR_HEADER) - 1)]
+    return [
+        str(errors.count),
+        f"{errors.mean_absolute:.1%}",
+        f"{errors.percentile_95:.1%}",
+        f"{errors.within:.0%}",
+        f"{errors.mean:+.1%}",
+    ]
+
+
 def run_pairs(groups: Iterable[MeasuredGroup], predictor: str) -> Iterator[Pair]:
     """Each device's runs of the groups that no profile holds, those of two layers or more; without idle devices."""
     for group in groups:

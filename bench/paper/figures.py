@@ -6,14 +6,17 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from bench.group_prediction import HeldOut, held_out_table
 from bench.markdown import fill_tables
 from bench.paper.cell_files import Cells, Place, Published, read_cells, read_published
 from bench.paper.cells import FIREFLY_SETS, FSS, MIXED_SETS, MODELS, ODROID_SETS, PAPER_RESULTS, WILD_CARD
 from bench.paper.tables import COMPARED, TABLES
+from bench.results_file import RESULTS, read_results
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 _PANELS = {"Firefly": FIREFLY_SETS[1:], "Odroid": ODROID_SETS[1:], "both": MIXED_SETS}
@@ -35,7 +38,11 @@ def main() -> None:
     cells, published = read_cells(PAPER_RESULTS), read_published()
     speedups(cells, published).savefig(DOCS / "reproduction-speedups.png", dpi=110)
     profiling(cells, published).savefig(DOCS / "reproduction-profiling.png", dpi=110)
-    fill_tables(DOCS / "reproduction.md", {name: table(cells, published) for name, table in TABLES.items()})
+    tables = {name: table(cells, published) for name, table in TABLES.items()}
+    if (RESULTS / "group_prediction.json").exists():
+        held_out = msgspec.convert(read_results("group_prediction")["results"], type=tuple[HeldOut, ...])
+        tables["held-out"] = held_out_table(held_out)
+    fill_tables(DOCS / "reproduction.md", tables)
     print(f"{len(cells)} cells; wrote {DOCS / 'reproduction.md'} and its figures")
 
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from bench.paper.candidates import Planner
 from bench.paper.results import MeasuredGroup
 from legion.cost.group_terms import GroupTerms, group_terms, joined
 from legion.cost.learned import learned_cost_model
@@ -15,36 +13,37 @@ from legion.cost.matrices import Matrices, build_matrices
 from legion.cost.model import CostModel
 from legion.cost.one_port import one_port_s
 from legion.cost.placement import owned_boxes
-from legion.cost.shares import performance_shares
 from legion.geometry.demand import Demand
+from legion.model.model import Model
 from legion.model.part import part_of
 from legion.plan.assign import Shares, assign
 from legion.plan.lower import lower
 from legion.plan.program import Program, Run
-from legion.plan.scheme import CONTROLLER
+from legion.plan.scheme import CONTROLLER, Scheme
+from legion.profile.samples import Profile
+from legion.session.stages import Planning
 from legion.session.trial_store import TrialRecord, TrialStore, trial_key
 from legion.simulate.simulate import simulate
 
 
 class _Predictors:
-    """All that is predicted of a group of the model at the shares of the full search."""
+    """All that is predicted of a group of the model at some shares."""
 
-    def __init__(self, planner: Planner) -> None:
-        model, planning = planner.model, planner.planning
-        self._planner = planner
-        self.shares: Shares = performance_shares(planning.costs)
-        self.matrices: Matrices = build_matrices(model, planning.demand, planning.costs, self.shares)
-        self._one_port_s = build_matrices(model, planning.demand, planning.costs, self.shares, ports="one at a time").T
+    def __init__(self, planning: Planning, profile: Profile, shares: Shares) -> None:
+        model = planning.model
+        self._planning = planning
+        self.matrices: Matrices = build_matrices(model, planning.demand, planning.costs, shares)
+        self._one_port_s = build_matrices(model, planning.demand, planning.costs, shares, ports="one at a time").T
         self._learned = (
-            learned_cost_model(model, planning.demand, planner.profile, planning.devices)
-            if all("training" in device.costs for device in planner.profile.devices.values())
+            learned_cost_model(model, planning.demand, profile, planning.devices)
+            if all("training" in profile.devices[name].costs for name in planning.devices)
             else None
         )
-        self._owned = owned_boxes(model, planning.demand, self.shares)
+        self._owned = owned_boxes(model, planning.demand, shares)
 
     def group(self, first: int, end: int, record: TrialRecord, programs: Mapping[str, Program]) -> MeasuredGroup:
-        part = part_of(self._planner.model, first, end)
-        costs = _of_part(self._planner.planning.costs, first, end)
+        part = part_of(self._planning.model, first, end)
+        costs = _of_part(self._planning.costs, first, end)
         run_s = {name: median(seconds) for name, seconds in record.run_s.items()}
         terms = self._terms(first, end)
         with_measured = replace(terms, run_s=np.array([run_s.get(name, 0.0) for name in self._owned]))
@@ -76,12 +75,12 @@ class _Predictors:
         return dict(zip(self.matrices.devices, map(float, seconds), strict=True))
 
     def _terms(self, first: int, end: int) -> GroupTerms:
-        planning = self._planner.planning
+        planning = self._planning
         of_devices = [
             next(
                 terms
                 for index, terms in group_terms(
-                    self._planner.model, planning.demand, planning.costs, (name,), boxes, end - 1
+                    planning.model, planning.demand, planning.costs, (name,), boxes, end - 1
                 )
                 if index == first
             )
@@ -90,21 +89,27 @@ class _Predictors:
         return joined(of_devices)
 
 
-def measured_groups(planner: Planner, trials_file: Path) -> tuple[MeasuredGroup, ...]:
-    """All groups that the trials file holds."""
-    store = TrialStore(trials_file)
-    predictors = _Predictors(planner)
+def measured_groups(
+    planning: Planning, profile: Profile, store: TrialStore, shares: Shares
+) -> tuple[MeasuredGroup, ...]:
+    """All groups that the store holds at these shares, measured on the profile's devices."""
+    predictors = _Predictors(planning, profile, shares)
+    devices = {name: profile.devices[name].device for name in planning.devices}
     groups: list[MeasuredGroup] = []
     for first, last in np.argwhere(predictors.matrices.T >= 0).tolist():
-        part = part_of(planner.model, first, last + 1)
-        demand = Demand(part)
-        scheme = assign(
-            part, demand, [range(len(part.layers))], predictors.shares, via_controller=True, policy="full-search"
-        )
-        record = store.get(trial_key(scheme, planner.cluster.devices))
+        part, scheme = group_alone(planning.model, shares, first, last + 1)
+        record = store.get(trial_key(scheme, devices))
         if record is not None:
-            groups.append(predictors.group(first, last + 1, record, lower(part, demand, scheme)))
+            groups.append(predictors.group(first, last + 1, record, lower(part, Demand(part), scheme)))
     return tuple(groups)
+
+
+def group_alone(model: Model, shares: Shares, first: int, end: int) -> tuple[Model, Scheme]:
+    """A group as a model of its own, and how a full search runs it."""
+    part = part_of(model, first, end)
+    return part, assign(
+        part, Demand(part), [range(len(part.layers))], shares, via_controller=True, policy="full-search"
+    )
 
 
 def _of_part(costs: CostModel, first: int, end: int) -> CostModel:

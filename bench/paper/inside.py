@@ -13,7 +13,8 @@ from bench.paper.candidates import Candidate, Planner
 from bench.paper.cells import Cell
 from bench.paper.frames import interleaved
 from bench.paper.groups import measured_groups
-from bench.paper.results import CellResult, Frames, MeasuredPolicy, OneDevice
+from bench.paper.results import CellResult, Frames, MeasuredGroup, MeasuredPolicy, OneDevice
+from legion.cost.shares import performance_shares
 from legion.model.model import Model
 from legion.model.onnx_import import load_model
 from legion.plan.scheme import Scheme
@@ -22,6 +23,7 @@ from legion.profile.samples import Profile
 from legion.profile.store import read_profile, write_profile
 from legion.session.cluster import Cluster, connect
 from legion.session.stages import profile_devices
+from legion.session.trial_store import TrialStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ def measure(cluster_file: str, job: Job) -> CellResult:
         return CellResult(
             one_device=baseline,
             policies=tuple(_measured(job.cell, each, distinct, frames, baseline) for each in candidates),
-            groups=measured_groups(planner, job.cell.trials) if "full-search" in job.policies else (),
+            groups=_groups(planner, job.cell.trials) if "full-search" in job.policies else (),
         )
 
 
@@ -75,6 +77,12 @@ def _profile(model: Model, cluster: Cluster, job: Job) -> Profile:
     print(f"profile: {perf_counter() - begun_s:.1f} s", flush=True)
     write_profile(profile, path)
     return profile
+
+
+def _groups(planner: Planner, trials_file: Path) -> tuple[MeasuredGroup, ...]:
+    """The groups of the full search."""
+    shares = performance_shares(planner.planning.costs)
+    return measured_groups(planner.planning, planner.profile, TrialStore(trials_file), shares)
 
 
 def _distinct(candidates: Sequence[Candidate]) -> dict[str, Scheme]:

@@ -8,7 +8,7 @@ from bench.paper.candidates import LEAST_COST
 from bench.paper.cell_files import CellFile, Cells, Published, places
 from bench.paper.cells import FSS, POLICIES, WILD_CARD
 from bench.paper.cost_tables import cost_table, profiling_table, ratio_table
-from bench.paper.errors import Errors, errors_of, latency_pairs, run_pairs, transfer_pairs
+from bench.paper.errors import ERROR_HEADER, Errors, error_cells, errors_of, latency_pairs, run_pairs, transfer_pairs
 from bench.paper.results import MeasuredGroup, MeasuredPolicy
 
 COMPARED = {FSS: "FSS", LEAST_COST: "Legion", WILD_CARD: "with wild card"}
@@ -63,11 +63,11 @@ def loss_table(cells: Cells, published: Published) -> str:
 def prediction_table(cells: Cells, _: Published) -> str:
     """Of what devices run in groups of two layers or more, by predictor."""
     rows = [
-        [model, name, *_error_cells(errors_of(run_pairs(_groups(_of_model(cells, model)), predictor)))]
+        [model, name, *error_cells(errors_of(run_pairs(_groups(_of_model(cells, model)), predictor)))]
         for model in _models(cells)
         for predictor, name in PREDICTORS.items()
     ]
-    return markdown_table(("network", "predictor", *_ERROR_HEADER), rows)
+    return markdown_table(("network", "predictor", *ERROR_HEADER), rows)
 
 
 def port_table(cells: Cells, _: Published) -> str:
@@ -156,20 +156,6 @@ TABLES: Mapping[str, Callable[[Cells, Published], str]] = {
     "overruns": overrun_table,
     "settings": setting_table,
 }
-
-_ERROR_HEADER = ("runs", "mean absolute error", "95th percentile", "within 10 %", "mean error")
-
-
-def _error_cells(errors: Errors | None) -> list[str]:
-    if errors is None:
-        return ["0", *[_BLANK] * (len(_ERROR_HEADER) - 1)]
-    return [
-        str(errors.count),
-        f"{errors.mean_absolute:.1%}",
-        f"{errors.percentile_95:.1%}",
-        f"{errors.within:.0%}",
-        f"{errors.mean:+.1%}",
-    ]
 
 
 def _absolute_and_mean(errors: Errors | None) -> str:
