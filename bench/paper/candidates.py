@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 
+import msgspec
+
+from bench.paper.cells import FSS, Cell
 from bench.paper.results import Predicted, ProfilingCost, counted
 from legion.cost.matrices import PortModel, build_matrices
 from legion.cost.shares import performance_shares, whole_model_s
@@ -30,6 +32,7 @@ LEAST_COST = "legion-least-cost"
 
 PROFILED: Mapping[str, tuple[str, ...]] = {
     "full-search": (),
+    "lazy-search": ("layers", "links"),
     "legion": ("layers", "links"),
     "legion-one-port": ("layers", "links"),
     "aofl": ("training", "links"),
@@ -88,11 +91,12 @@ class Planner:
         )
         return scheme, self.planning.predict(self.planning.programs(scheme)).latency_s
 
-    def candidates(self, policy: str, trials_file: Path, fss_frames: int) -> list[Candidate]:
+    def candidates(self, policy: str, cell: Cell, fss_frames: int) -> list[Candidate]:
         """What a policy chooses; of `legion` also what it would without the wild card."""
-        if policy == "full-search":
-            trials = Trials(self.cluster, self.ready, TrialStore(trials_file), silent, frames=fss_frames)
-            choice = self.planning.choose(policy, trial=self._watched(trials, fss_frames))
+        if policy == FSS:
+            trials = Trials(self.cluster, self.ready, TrialStore(cell.trials), silent, frames=fss_frames)
+            shares = searched_shares(cell, self.planning)
+            choice = self.planning.choose(policy, shares=shares, trial=self._watched(trials, fss_frames, shares))
         else:
             trials = Trials(self.cluster, self.ready, TrialStore(), silent)
             choice = self.planning.choose(policy, trial=trials)
@@ -155,11 +159,9 @@ class Planner:
             costs[part] = replace(total, wall_s=wall_s)
         return costs
 
-    def _watched(self, trials: Trials, frames: int) -> Callable[[Model, Scheme], float]:
+    def _watched(self, trials: Trials, frames: int, shares: Shares) -> Callable[[Model, Scheme], float]:
         """The trials of a full search, telling how far it is. Its groups come in the order of the matrix."""
-        matrices = build_matrices(
-            self.model, self.planning.demand, self.planning.costs, performance_shares(self.planning.costs)
-        )
+        matrices = build_matrices(self.model, self.planning.demand, self.planning.costs, shares)
         expected_s = [frames * float(s) + _OVERHEAD_S for s in matrices.T[matrices.T >= 0]]
         begun_s, done = perf_counter(), 0
         print(f"full search: {len(expected_s)} groups, about {sum(expected_s) / 60:.1f} min", flush=True)
@@ -174,3 +176,10 @@ class Planner:
             return seconds
 
         return trial
+
+
+def searched_shares(cell: Cell, planning: Planning) -> Shares:
+    """The shares of a cell's full search: those with which it began, by performance if it begins now."""
+    if not cell.shares.exists():
+        cell.shares.write_bytes(msgspec.json.encode(performance_shares(planning.costs)))
+    return msgspec.json.decode(cell.shares.read_bytes(), type=dict[str, float])

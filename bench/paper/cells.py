@@ -18,8 +18,18 @@ MIXED_SETS = ("1F+1O", "2F+1O", "2F+2O", "3F+2O", "3F+3O")
 MEASURED_SETS = tuple(name for name in (*FIREFLY_SETS, *ODROID_SETS, *MIXED_SETS) if name not in {"1F", "1O"})
 """One board alone is what the others are compared with, in the same run."""
 
-POLICIES = ("full-search", "legion", "legion-one-port", "aofl", "early-fused", "modnn", "coedge", "auto")
-"""The paper's, other works', and the planner's own, which is no part of the paper's comparison."""
+POLICIES = (
+    "full-search",
+    "lazy-search",
+    "legion",
+    "legion-one-port",
+    "aofl",
+    "early-fused",
+    "modnn",
+    "coedge",
+    "auto",
+)
+"""The paper's, other works', and our own, `lazy-search` and `auto`, which are no part of the paper's comparison."""
 
 FSS, WILD_CARD = "full-search", "legion"
 """Compared most, the paper's own."""
@@ -61,3 +71,8 @@ class Cell:
     @property
     def trials(self) -> Path:
         return TRIALS / f"{self.name}.trials.jsonl"
+
+    @property
+    def shares(self) -> Path:
+        """At which the groups of the full search are measured: kept, since another profile gives others."""
+        return TRIALS / f"{self.name}.shares.json"

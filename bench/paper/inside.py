@@ -9,12 +9,11 @@ from time import perf_counter
 
 import msgspec
 
-from bench.paper.candidates import Candidate, Planner
-from bench.paper.cells import Cell
+from bench.paper.candidates import Candidate, Planner, searched_shares
+from bench.paper.cells import FSS, Cell
 from bench.paper.frames import interleaved
 from bench.paper.groups import measured_groups
 from bench.paper.results import CellResult, Frames, MeasuredGroup, MeasuredPolicy, OneDevice
-from legion.cost.shares import performance_shares
 from legion.model.model import Model
 from legion.model.onnx_import import load_model
 from legion.plan.scheme import Scheme
@@ -47,7 +46,7 @@ def measure(cluster_file: str, job: Job) -> CellResult:
         candidates: list[Candidate] = []
         for policy in job.policies:
             begun_s = perf_counter()
-            candidates += planner.candidates(policy, job.cell.trials, job.fss_frames)
+            candidates += planner.candidates(policy, job.cell, job.fss_frames)
             print(f"{policy}: chosen in {perf_counter() - begun_s:.1f} s", flush=True)
         one_device, predicted_s = planner.one_device()
         distinct = _distinct(candidates)
@@ -63,7 +62,7 @@ def measure(cluster_file: str, job: Job) -> CellResult:
         return CellResult(
             one_device=baseline,
             policies=tuple(_measured(job.cell, each, distinct, frames, baseline) for each in candidates),
-            groups=_groups(planner, job.cell.trials) if "full-search" in job.policies else (),
+            groups=_groups(planner, job.cell) if FSS in job.policies else (),
         )
 
 
@@ -79,10 +78,10 @@ def _profile(model: Model, cluster: Cluster, job: Job) -> Profile:
     return profile
 
 
-def _groups(planner: Planner, trials_file: Path) -> tuple[MeasuredGroup, ...]:
+def _groups(planner: Planner, cell: Cell) -> tuple[MeasuredGroup, ...]:
     """The groups of the full search."""
-    shares = performance_shares(planner.planning.costs)
-    return measured_groups(planner.planning, planner.profile, TrialStore(trials_file), shares)
+    shares = searched_shares(cell, planner.planning)
+    return measured_groups(planner.planning, planner.profile, TrialStore(cell.trials), shares)
 
 
 def _distinct(candidates: Sequence[Candidate]) -> dict[str, Scheme]:

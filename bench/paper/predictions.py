@@ -8,10 +8,10 @@ import json
 
 import msgspec
 
+from bench.paper.candidates import searched_shares
 from bench.paper.cells import MEASURED_SETS, MODELS, Cell
 from bench.paper.groups import measured_groups
 from bench.results_file import setting
-from legion.cost.shares import performance_shares
 from legion.model import zoo
 from legion.model.onnx_import import load_model
 from legion.profile.store import read_profile
@@ -29,7 +29,7 @@ def main() -> None:
             content = json.loads(cell.result.read_text(encoding="utf-8"))
             profile = read_profile(cell.profile)
             planning = Planning(model, profile)
-            groups = measured_groups(planning, profile, TrialStore(cell.trials), performance_shares(planning.costs))
+            groups = measured_groups(planning, profile, TrialStore(cell.trials), searched_shares(cell, planning))
             if len(groups) < len(content["groups"]):
                 print(f"{cell.name}: left alone, its profile is of other devices than its trials")
                 continue

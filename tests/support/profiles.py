@@ -31,6 +31,25 @@ def counted_profile_of(model: Model, devices: Mapping[str, DeviceInfo], speed: f
     return Profile(devices={name: replace(counted[name], device=info) for name, info in devices.items()})
 
 
+def fast_links(profile: Profile, factor: float) -> Profile:
+    """The same devices, each transfer so many times as fast."""
+
+    def faster(link: LinkSample) -> LinkSample:
+        return replace(link, seconds=tuple(s / factor for s in link.seconds))
+
+    return Profile(
+        devices={
+            name: replace(
+                device,
+                links=tuple(map(faster, device.links)),
+                handling_s=device.handling_s / factor,
+                controller_handling_s=device.controller_handling_s / factor,
+            )
+            for name, device in profile.devices.items()
+        }
+    )
+
+
 def _device(name: str, probes: tuple[LayerProbe, ...], speed: float) -> DeviceProfile:
     return DeviceProfile(
         device=DeviceInfo(

@@ -19,34 +19,14 @@ from legion.plan.verify import verify
 from legion.policy.aofl import AoflPolicy
 from legion.policy.aofl_groups import aofl_groups
 from legion.policy.base import Request
-from legion.profile.samples import Profile
 from legion.search.equal_finish import equal_finish_shares
 from support.interpreter import Interpreter
 from support.networks import small
-from support.profiles import counted_profile
+from support.profiles import counted_profile, fast_links
 from unit.cost.cost_building import chain_model, residual_model
 from unit.profile.profile_building import random_profile
 
 SPEEDS = {"slow": 0.4, "fast": 1.0, "middle": 0.6}
-
-
-def fast_links(profile, factor):
-    """The same devices, each transfer so many times as fast."""
-
-    def faster(link):
-        return replace(link, seconds=tuple(s / factor for s in link.seconds))
-
-    return Profile(
-        devices={
-            name: replace(
-                device,
-                links=tuple(map(faster, device.links)),
-                handling_s=device.handling_s / factor,
-                controller_handling_s=device.controller_handling_s / factor,
-            )
-            for name, device in profile.devices.items()
-        }
-    )
 
 
 def a_request(model, profile, **extra):
