@@ -34,7 +34,8 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     A layer whose shapes depend on data can't be measured beforehand and is counted as free, on whichever device it
     runs. Raises InputError where a device or one of its measurements is missing.
     """
-    points = pooled_seconds(profiles_of(profile, devices))
+    pooled = pooled_seconds(profile.devices)
+    points = {device: pooled[device] for device in profiles_of(profile, devices)}
     curves = {device: _curves(model, device, measured) for device, measured in points.items()}
     separate = model_of_curves(model, demand, profile, curves)
     pairs = largest_pairs(model, demand)

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from legion.cost.fit import FREE, model_of_curves, profiles_of
+from legion.cost.fit import FREE, Points, model_of_curves, profiles_of
 from legion.cost.layer_cost import ExtentCurve
 from legion.cost.least_squares import relative_least_squares
 from legion.cost.model import CostModel
@@ -16,8 +16,8 @@ from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.model.signature import layer_signature
 from legion.profile.extents import measurable, measured_extents, tile, whole_extent
-from legion.profile.samples import DeviceProfile, Profile
-from legion.profile.statistics import seconds_by_extent
+from legion.profile.samples import Profile
+from legion.profile.statistics import pooled_seconds
 from legion.profile.training import training_models
 
 Regression = Mapping[Kind, NDArray[np.float64]]
@@ -29,7 +29,8 @@ def learned_cost_model(model: Model, demand: Demand, profile: Profile, devices: 
 
     Links are regressed on bytes, as everywhere. Raises InputError where a device or its training samples are missing.
     """
-    regressions = {name: fit_regression(measured) for name, measured in profiles_of(profile, devices).items()}
+    pooled = pooled_seconds(profile.devices)
+    regressions = {name: fit_regression(name, pooled[name]) for name in profiles_of(profile, devices)}
     works = [_works(model, demand, layer) for layer in range(len(model.layers))]
     curves = {
         device: tuple(_curve(regression, by_extent) for by_extent in works)
@@ -38,18 +39,16 @@ def learned_cost_model(model: Model, demand: Demand, profile: Profile, devices: 
     return model_of_curves(model, demand, profile, curves)
 
 
-def fit_regression(profile: DeviceProfile) -> Regression:
+def fit_regression(device: str, measured: Points) -> Regression:
     """Least squares of the relative error, no coefficient below zero, over a device's training samples of each kind.
 
-    Raises InputError where training samples are missing.
+    Raises InputError, with the device's name, where training samples are missing.
     """
-    seconds = {(key, extent): s for key, points in seconds_by_extent(profile).items() for extent, s in points}
+    seconds = {(key, extent): s for key, points in measured.items() for extent, s in points}
     samples: dict[Kind, list[tuple[NDArray[np.float64], float]]] = {}
     for probe, work in _training():
         if probe not in seconds:
-            raise InputError(
-                f"Device {profile.device.name} lacks training samples: run `legion profile --training` for it."
-            )
+            raise InputError(f"Device {device} lacks training samples: run `legion profile --training` for it.")
         samples.setdefault(work.kind, []).append((work.terms, seconds[probe]))
     return {
         kind: relative_least_squares(np.array([terms for terms, _ in of_kind]), np.array([s for _, s in of_kind]))

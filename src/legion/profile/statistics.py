@@ -24,16 +24,15 @@ def normalised_s(sample: LayerSample, reference_s: float) -> float:
 def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]:
     """`seconds_by_extent` of each device, by its name, devices that are equal counting as one measured several times.
 
-    Equal are those of one kind of machine, engine and threads whose reference kernel takes the same within a tenth.
-    Noise of single samples would otherwise look like devices that are better at some layers, which a search exploits.
+    Equal devices share the measuring. And noise of single samples would otherwise look like devices that are better at
+    some layers, which a search exploits.
     """
     pooled: dict[str, Mapping[str, Sequence[tuple[int, float]]]] = {}
     points = {name: seconds_by_extent(profile) for name, profile in profiles.items()}
-    for name, profile in profiles.items():
-        equals = [points[other] for other, each in profiles.items() if _are_equal(profile, each)]
+    for name, others in equals(profiles).items():
         measured: dict[str, dict[int, list[float]]] = {}
-        for points_of_one in equals:
-            for key, samples in points_of_one.items():
+        for other in others:
+            for key, samples in points[other].items():
                 for extent, seconds in samples:
                     measured.setdefault(key, {}).setdefault(extent, []).append(seconds)
         pooled[name] = {
@@ -41,6 +40,16 @@ def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Mappin
             for key, by_extent in measured.items()
         }
     return pooled
+
+
+def equals(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Sequence[str]]:
+    """By device, those equal to it, itself among them: of one kind of machine, engine and threads, whose reference
+    kernel takes the same within a tenth.
+    """
+    return {
+        name: [other for other, each in profiles.items() if _are_equal(profile, each)]
+        for name, profile in profiles.items()
+    }
 
 
 def _are_equal(one: DeviceProfile, other: DeviceProfile) -> bool:

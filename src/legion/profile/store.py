@@ -69,9 +69,9 @@ def merged(older: DeviceProfile, newer: DeviceProfile) -> DeviceProfile:
     return replace(newer, layers=tuple(layers.values()), links=tuple(links.values()), costs=costs)
 
 
-def missing_probes(profile: DeviceProfile | None, probes: Iterable[LayerProbe]) -> tuple[LayerProbe, ...]:
-    """The probes that the device has not been measured with yet."""
-    measured = {(sample.key, sample.extent) for sample in profile.layers} if profile else set[tuple[str, int]]()
+def missing_probes(samples: Iterable[LayerSample], probes: Iterable[LayerProbe]) -> tuple[LayerProbe, ...]:
+    """The probes of which there are no samples yet."""
+    measured = {(sample.key, sample.extent) for sample in samples}
     return tuple(probe for probe in probes if (probe.key, probe.extent) not in measured)
 
 

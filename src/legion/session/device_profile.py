@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event
 from time import perf_counter
@@ -116,3 +116,11 @@ def with_links(cluster: Cluster, name: str, layers: MeasuredLayers, policy: Meas
         copy_bytes_per_s=probe.copy_bytes_per_s,
         costs={**layers.costs, "links": cost},
     )
+
+
+def with_layers(profile: DeviceProfile, layers: MeasuredLayers) -> DeviceProfile:
+    """A device's profile with further layers."""
+    costs = dict(profile.costs)
+    for part, cost in layers.costs.items():
+        costs[part] = costs.get(part, MeasurementCost()) + cost
+    return replace(profile, layers=(*profile.layers, *layers.samples), costs=costs)

@@ -106,5 +106,5 @@ def test_of_two_measurements_of_the_same_thing_the_newer_counts():
 
 def test_only_what_was_not_measured_is_missing():
     probes = (probe("a", 4), probe("a", 8), probe("b", 4))
-    assert missing_probes(None, probes) == probes
-    assert missing_probes(device_profile(layers=[layer_sample("a", 4)]), probes) == probes[1:]
+    assert missing_probes((), probes) == probes
+    assert missing_probes([layer_sample("a", 4)], probes) == probes[1:]

@@ -1,13 +1,18 @@
 """Devices are measured at the same time where they can be, and end together."""
 
 import threading
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 from legion.cluster.device import DeviceInfo
+from legion.cost.fit import cost_model
+from legion.cost.shares import whole_model_s
 from legion.errors import PeerError
+from legion.geometry.demand import Demand
 from legion.profile.ports import PortSample
+from legion.profile.probes import plan_probes
 from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy
 from legion.runtime.link_probe import LinkProbe
 from legion.session.stages import profile_devices
@@ -29,18 +34,23 @@ def ports(monkeypatch):
 
 
 class Devices:
-    """A controller whose devices answer with ones; `probing` is called in the thread that probes a device."""
+    """A controller whose devices answer with ones, slow ones with more; `probing` is called in the thread that probes a
+    device.
+    """
 
-    def __init__(self, probing):
+    def __init__(self, probing, slow=None):
         self.probing = probing
+        self.slow = slow or {}
         self.linked = []
+        self.probed = Counter()
 
     def probe_layers(self, device, probes, _policy, _constants, progress):
         self.probing(device, progress)
         progress(1.0)
-        ones = (1.0,)
+        self.probed.update((device, probe.key, probe.extent) for probe in probes)
+        seconds = (self.slow.get(device, 1.0),)
         return tuple(
-            LayerSample(key=probe.key, extent=probe.extent, seconds=ones, reference_s=ones) for probe in probes
+            LayerSample(key=probe.key, extent=probe.extent, seconds=seconds, reference_s=seconds) for probe in probes
         )
 
     def probe_link(self, device, *_):
@@ -122,3 +132,29 @@ def test_what_is_known_is_not_measured_again(ports):
     assert controller.linked == []
     assert known.ports == (PORT,)
     assert len(ports) == 1
+
+
+def test_devices_that_turn_out_equal_share_the_measuring():
+    controller = Devices(lambda *_: None)
+    profile = profile_devices(MODEL, cluster_of(controller, share_machine=False))
+    assert set(controller.probed.values()) == {1}
+    who = Counter((key, extent) for _, key, extent in controller.probed)
+    assert set(who.values()) == {2}
+    assert len(who) == len(plan_probes(MODEL, Demand(MODEL)).probes)
+    costs = cost_model(MODEL, Demand(MODEL), profile, NAMES[:1])
+    assert costs.devices == NAMES[:1]
+
+
+def test_a_device_that_is_slower_than_its_kind_is_measured_whole_and_so_are_the_others():
+    controller = Devices(lambda *_: None, slow={"b": 2.0})
+    profile = profile_devices(MODEL, cluster_of(controller, share_machine=False))
+    assert set(controller.probed.values()) == {1}
+    count = len(plan_probes(MODEL, Demand(MODEL)).probes)
+    by_device = Counter(device for device, _, _ in controller.probed)
+    assert by_device["b"] == count
+    assert {(key, extent) for device, key, extent in controller.probed if device != "b"} == {
+        (key, extent) for device, key, extent in controller.probed if device == "b"
+    }
+    costs = cost_model(MODEL, Demand(MODEL), profile, NAMES)
+    assert whole_model_s(costs, "b") == pytest.approx(2 * whole_model_s(costs, "a"))
+    assert controller.linked == list(NAMES)
