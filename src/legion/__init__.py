@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from legion.errors import InfeasibleError, InputError, InternalError, LegionError, PeerError
     from legion.model.normalization import NORMALIZATIONS, ByteNormalization
-    from legion.model.onnx_import import load_model, prepare_model
+    from legion.model.onnx_import import halve_messages, load_model, prepare_model
     from legion.profile.store import read_profile, write_profile
+    from legion.session.cache import Cache
     from legion.session.cluster import Cluster, connect, local_cluster
     from legion.session.inference_session import InferenceSession
     from legion.session.stages import lower_scheme, plan_model, profile_devices, simulate_scheme
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NORMALIZATIONS",
     "ByteNormalization",
+    "Cache",
     "Cluster",
     "InfeasibleError",
     "InferenceSession",
@@ -23,6 +25,7 @@ __all__ = [
     "LegionError",
     "PeerError",
     "connect",
+    "halve_messages",
     "load_model",
     "local_cluster",
     "lower_scheme",
@@ -37,8 +40,9 @@ __all__ = [
 _HOMES = {
     "legion.errors": ("InfeasibleError", "InputError", "InternalError", "LegionError", "PeerError"),
     "legion.model.normalization": ("NORMALIZATIONS", "ByteNormalization"),
-    "legion.model.onnx_import": ("load_model", "prepare_model"),
+    "legion.model.onnx_import": ("halve_messages", "load_model", "prepare_model"),
     "legion.profile.store": ("read_profile", "write_profile"),
+    "legion.session.cache": ("Cache",),
     "legion.session.cluster": ("Cluster", "connect", "local_cluster"),
     "legion.session.inference_session": ("InferenceSession",),
     "legion.session.stages": ("lower_scheme", "plan_model", "profile_devices", "simulate_scheme"),

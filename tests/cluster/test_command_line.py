@@ -38,6 +38,12 @@ def told(*words: object) -> dict:
     return json.loads(legion(*words, "--json").stdout)
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's cache is empty before each test."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("command-line")
@@ -104,6 +110,26 @@ def test_a_run_is_explained(folder: Path) -> None:
     ran = told(*words, "--explain", "--repeat", 3)
     assert ran["explanation"]["measured_s"] == sorted(ran["measured_latency_s"])[1]
     assert sum(ran["explanation"]["measured"].values()) == pytest.approx(ran["explanation"]["measured_s"])
+
+
+def test_what_was_measured_and_planned_is_used_again(folder: Path) -> None:
+    model = (folder / "model.onnx", "--local", 1)
+    legion("profile", *model, "--rounds", 1)
+    first, again = (legion("run", *model).stderr for _ in range(2))
+    assert "profiled less than a minute ago" in first
+    assert "planned" not in first
+    assert "profiled less than a minute ago" in again
+    assert "planned less than a minute ago" in again
+    legion("profile", *model, "--rounds", 1)
+    assert "planned" not in legion("run", *model).stderr
+
+
+def test_a_plan_from_a_profile_is_used_again_and_shown_as_before(folder: Path) -> None:
+    words = ("plan", folder / "model.onnx", "--profile", folder / "counted.json", "--policy", "legion-one-port")
+    commands = [(*words, "--matrix", "T", *more) for more in ((), (), ("--no-cache",))]
+    shown = [legion(*command) for command in commands]
+    assert ["planned" in each.stderr for each in shown] == [False, True, False]
+    assert len({each.stdout for each in shown}) == 1
 
 
 def test_an_image_is_run_and_its_output_saved(folder: Path) -> None:

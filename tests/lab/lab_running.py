@@ -66,7 +66,7 @@ class User:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "TMPDIR": str(self.folder), "COLUMNS": "200"}
+        return {**os.environ, "HOME": str(self.folder), "TMPDIR": str(self.folder), "COLUMNS": "200"}
 
     def states(self) -> list[dict]:
         """What this user's labs note of themselves."""

@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Annotated
 
 import typer
-from matplotlib import get_data_path
 
 from legion.cli.console import errors, output, print_json, print_timeline, progress_bar
 from legion.cli.inputs import Normalization, image_feed
@@ -20,7 +19,6 @@ from legion.model import zoo
 from legion.model.model import Array, Model
 from legion.model.onnx_import import load_model
 from legion.plan.timeline import Timeline
-from legion.report.picture import draw_plan, save_picture
 from legion.report.summaries import Summary, choice_summary, run_summary
 from legion.report.tables import decision_line, plan_tables, timeline_table
 from legion.runtime.serve import available_cores
@@ -103,6 +101,8 @@ def _network(path: Path, progress: Progress) -> Model:
 
 
 def _photograph(model: Model) -> dict[str, Array]:
+    from matplotlib import get_data_path  # noqa: PLC0415 - as below
+
     path = Path(get_data_path()) / "sample_data" / PHOTOGRAPH
     port = model.inputs[0]
     return {port.name: image_feed(path, port, Normalization.IMAGENET)}
@@ -143,6 +143,9 @@ def _show_result(workers: int, rounds: tuple[_Round, ...]) -> None:
 
 
 def _draw(session: InferenceSession, timeline: Timeline, workers: int, path: Path) -> None:
+    # It takes longer to import than most commands take.
+    from legion.report.picture import draw_plan, save_picture  # noqa: PLC0415
+
     planning = Planning(session.model, session.profile, session.scheme.devices)
     matrices = build_matrices(session.model, planning.demand, planning.costs, session.choice.shares)
     names = [layer.name for layer in session.model.layers]

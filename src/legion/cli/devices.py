@@ -11,9 +11,9 @@ from legion.cli.options import ClusterFile, Json, Local, open_cluster
 from legion.report.tables import device_table
 from legion.runtime.serve import WorkerOptions, serve
 from legion.runtime.worker import Worker
+from legion.session.cache import DEFAULT_FOLDER
 
 DEFAULT_PORT = 7700
-DEFAULT_CACHE = Path.home() / ".cache" / "legion"
 
 
 def worker(
@@ -22,7 +22,7 @@ def worker(
         str, typer.Option(help="Where to listen, HOST:PORT; 0.0.0.0 lets other machines in.")
     ] = f"127.0.0.1:{DEFAULT_PORT}",
     threads: Annotated[int, typer.Option(min=1, help="Computing threads.")] = 1,
-    cache: Annotated[Path, typer.Option(help="Where to keep weights.")] = DEFAULT_CACHE,
+    cache: Annotated[Path, typer.Option(help="Where to keep weights.")] = DEFAULT_FOLDER,
     provider: Annotated[str, typer.Option(help="ONNX Runtime's execution provider.")] = "CPUExecutionProvider",
     json: Json = False,
 ) -> None:

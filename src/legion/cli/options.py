@@ -34,7 +34,12 @@ def open_cluster(cluster: Path | None, local: int | None) -> Cluster:
 
 def read_model(path: Path, batch: int, sizes: list[str] | None) -> Model:
     """The model of the options. Raises InputError if it cannot be imported."""
-    return load_model(path, batch=batch, sizes=dict(_size(text) for text in sizes or ()))
+    return load_model(path, batch=batch, sizes=read_sizes(sizes))
+
+
+def read_sizes(sizes: list[str] | None) -> dict[str, int]:
+    """The extents of symbolic axes by name. Raises InputError for what is not NAME=EXTENT."""
+    return dict(_size(text) for text in sizes or ())
 
 
 def _size(text: str) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from legion.cli.caching import NoCache, open_cache, tell_ages
 from legion.cli.console import output, print_json, print_timeline, progress_bar
 from legion.cli.options import (
     Batch,
@@ -30,7 +31,8 @@ from legion.report.explanation_text import bound_line
 from legion.report.summaries import choice_summary, costs_summary, matrices_summary
 from legion.report.tables import decision_line, matrix_table, plan_tables
 from legion.session.inference_session import InferenceSession
-from legion.session.stages import Planning, profile_devices
+from legion.session.reuse import choose_once, profile_once
+from legion.session.stages import Planning
 
 MatrixNames = Annotated[
     list[str] | None, typer.Option("--matrix", help="Show a matrix: S, E, R, A or T; may be given more than once.")
@@ -45,6 +47,7 @@ def plan(
     policy: PolicyName = "auto",
     trials: Trials = True,
     trials_file: TrialsFile = None,
+    no_cache: NoCache = False,
     matrix: MatrixNames = None,
     batch: Batch = 1,
     size: Sizes = None,
@@ -56,10 +59,13 @@ def plan(
     """
     network = read_model(model, batch, size)
     profile = read_profile(known) if known else None
+    kept = open_cache(no_cache)
     costs: Mapping[str, MeasurementCost] = {}
     if profile is not None and cluster is None and local is None:
         planning = Planning(network, profile)
-        choice = planning.choose(policy)
+        chosen = choose_once(planning, policy, kept)
+        choice = chosen.choice
+        tell_ages(None, chosen.age_s)
     else:
         with open_cluster(cluster, local) as devices, progress_bar() as progress:
             session = InferenceSession(
@@ -69,10 +75,12 @@ def plan(
                 profile=profile,
                 trials=trials,
                 trials_file=trials_file,
+                cache=kept,
                 progress=progress,
             )
             choice, costs = session.choice, session.measurement_costs
             planning = Planning(network, session.profile, tuple(devices.devices))
+        tell_ages(session.profile_age_s, session.plan_age_s)
     if matrix and choice.matrices is None:
         matrices = build_matrices(network, planning.demand, planning.costs, choice.shares)
         choice = replace(choice, matrices=matrices)
@@ -99,6 +107,7 @@ def simulate(
     local: Local = None,
     known: ProfileFile = None,
     policy: PolicyName = "auto",
+    no_cache: NoCache = False,
     batch: Batch = 1,
     size: Sizes = None,
     json: Json = False,
@@ -106,12 +115,16 @@ def simulate(
     """Predict the timeline of one frame; with --profile alone no device is needed."""
     network = read_model(model, batch, size)
     profile = read_profile(known) if known else None
+    kept, profile_age_s = open_cache(no_cache), None
     if profile is None or cluster is not None or local is not None:
+        training = policy_named(policy).learns
         with open_cluster(cluster, local) as devices, progress_bar() as progress:
-            training = policy_named(policy).learns
-            profile = profile_devices(network, devices, known=profile, training=training, progress=progress)
+            profiled = profile_once(network, devices, kept, known=profile, training=training, progress=progress)
+        profile, profile_age_s = profiled.profile, profiled.age_s
     planning = Planning(network, profile)
-    timeline = planning.predict(planning.programs(planning.choose(policy).scheme))
+    chosen = choose_once(planning, policy, kept)
+    tell_ages(profile_age_s, chosen.age_s)
+    timeline = planning.predict(planning.programs(chosen.choice.scheme))
     if json:
         print_json(asdict(timeline))
         return

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from legion.cli.caching import NoCache, open_cache
 from legion.cli.console import errors, output, print_json, progress_bar
 from legion.cli.options import Batch, ClusterFile, Json, Local, ModelFile, ProfileFile, Sizes, open_cluster, read_model
 from legion.profile.samples import MeasurementPolicy
@@ -28,6 +29,7 @@ def profile(
     training: Annotated[
         bool, typer.Option("--training", help="Measure the layers too from which the policy aofl learns.")
     ] = False,
+    no_cache: NoCache = False,
     batch: Batch = 1,
     size: Sizes = None,
     json: Json = False,
@@ -44,6 +46,9 @@ def profile(
             training=training,
             progress=progress,
         )
+        kept = open_cache(no_cache)
+        if kept is not None and before is None:
+            kept.keep_profile(network, devices, measured)
     if save:
         write_profile(measured, save)
         errors.print(f"wrote {save}")

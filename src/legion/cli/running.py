@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from legion.cli.caching import NoCache, open_cache, tell_ages
 from legion.cli.console import output, print_json, print_timeline, progress_bar
 from legion.cli.inputs import Normalization, read_feeds
 from legion.cli.options import (
@@ -52,6 +53,7 @@ def run(
     policy: PolicyName = "auto",
     trials: Trials = True,
     trials_file: TrialsFile = None,
+    no_cache: NoCache = False,
     normalize: Annotated[
         Normalization, typer.Option(help="Images are resized to the input's size, then normalised so; not for uint8.")
     ] = Normalization.IMAGENET,
@@ -78,10 +80,12 @@ def run(
             profile=profile,
             trials=trials,
             trials_file=trials_file,
+            cache=open_cache(no_cache),
             progress=progress,
         )
         outputs, timelines = run_frames(session, feeds, repeat)
         names = tuple(devices.devices)
+    tell_ages(session.profile_age_s, session.plan_age_s)
     explanation = _explained(session, names, timelines) if explained else None
     comparison = compare_with_whole(model, feeds, outputs) if compare else None
     if save:

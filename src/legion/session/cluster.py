@@ -1,5 +1,6 @@
 """The devices at hand: connected, described, and closed together."""
 
+import platform
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,15 +24,23 @@ class Cluster:
 
     Several sessions may share a cluster, also in several threads: the plan of the one that runs is
     installed on demand. Whoever needs the devices for longer than a frame holds `exclusive`.
-    `share_machine` tells that the devices are processes on this machine, which take each other's cores.
+    `share_machine` tells that the devices are processes on this machine, which take each other's cores;
+    `reached` names the way to the devices, the same whenever it leads to the same ones.
     """
 
     def __init__(
-        self, controller: Controller, devices: Mapping[str, DeviceInfo], owned: ExitStack, *, share_machine: bool
+        self,
+        controller: Controller,
+        devices: Mapping[str, DeviceInfo],
+        owned: ExitStack,
+        *,
+        share_machine: bool,
+        reached: str,
     ) -> None:
         self.controller = controller
         self.devices = devices
         self.share_machine = share_machine
+        self.reached = reached
         self._owned = owned
         self.exclusive = RLock()
 
@@ -75,7 +84,8 @@ def connect(cluster: str | Path | Sequence[Device]) -> Cluster:
     unreachable, in use by another controller, or of another protocol version.
     """
     if isinstance(cluster, str | Path):
-        return _connected(read_cluster(cluster), ExitStack(), read_controller(cluster))
+        setting = read_controller(cluster)
+        return _connected(read_cluster(cluster), ExitStack(), setting, file=str(Path(cluster).resolve()))
     return _connected(tuple(cluster), ExitStack(), ControllerSetting())
 
 
@@ -99,7 +109,12 @@ def local_cluster(devices: int = 2, *, threads: int = 1) -> Cluster:
 
 
 def _connected(
-    devices: Sequence[Device], owned: ExitStack, setting: ControllerSetting, *, share_machine: bool = False
+    devices: Sequence[Device],
+    owned: ExitStack,
+    setting: ControllerSetting,
+    *,
+    share_machine: bool = False,
+    file: str = "",
 ) -> Cluster:
     if not devices:
         raise InputError("a cluster needs at least one device")
@@ -107,7 +122,10 @@ def _connected(
     controller = Controller(devices, transport, weight_cache=setting.weight_cache)
     owned.callback(controller.close)
     try:
-        return Cluster(controller, controller.connect(), owned, share_machine=share_machine)
+        infos = controller.connect()
+        # The ports of this machine's own workers are others each time. Labs differ in their file, if in nothing else.
+        way = "" if share_machine else f"{file} {setting} {list(devices)}"
+        return Cluster(controller, infos, owned, share_machine=share_machine, reached=f"{platform.node()} {way}")
     except BaseException:
         owned.close()
         raise

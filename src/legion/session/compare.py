@@ -1,6 +1,6 @@
 """The distance of an answer from that of ONNX Runtime on the whole model, in this process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import numpy as np
 from legion.engine.whole_model import WholeModel
 from legion.model.model import Array
 
+_BEST = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -16,6 +18,45 @@ class Comparison:
 
     max_absolute: float
     max_relative: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a change of a model does to its outputs on some inputs.
+
+    `difference` is the largest over all inputs. `rankings` counts the rows of class scores, which are outputs
+    (batch, classes) of more than five classes: in `same_best` of them the best class is the same, in `same_best_five`
+    the best five are, in any order.
+    """
+
+    inputs: int
+    difference: Comparison
+    rankings: int
+    same_best: int
+    same_best_five: int
+
+
+def effect_of_change(
+    original: str | Path | bytes, changed: str | Path | bytes, feeds: Sequence[Mapping[str, Array]]
+) -> Effect:
+    """Run both files with ONNX Runtime on each of the feeds, at least one, and compare the outputs."""
+    return effect(_answers(changed, feeds), _answers(original, feeds))
+
+
+def effect(answers: Sequence[Mapping[str, Array]], expected: Sequence[Mapping[str, Array]]) -> Effect:
+    """How the outputs for each input, at least one, differ from those expected."""
+    differences = [compare(there, here) for there, here in zip(answers, expected, strict=True)]
+    rankings = list(zip(_best_classes(answers), _best_classes(expected), strict=True))
+    return Effect(
+        inputs=len(answers),
+        difference=Comparison(
+            max_absolute=max(each.max_absolute for each in differences),
+            max_relative=max(each.max_relative for each in differences),
+        ),
+        rankings=len(rankings),
+        same_best=sum(there[0] == here[0] for there, here in rankings),
+        same_best_five=sum(set(there) == set(here) for there, here in rankings),
+    )
 
 
 def compare_with_whole(
@@ -44,3 +85,20 @@ def _distance(output: Array, expected: Array) -> tuple[float, float]:
     there, here = expected.astype(np.float64), output.astype(np.float64)
     difference = float(np.max(np.abs(there - here)))
     return (difference if np.isfinite(difference) else float("inf")), float(np.max(np.abs(there)))
+
+
+def _answers(model: str | Path | bytes, feeds: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
+    """The outputs for each of the feeds; the session, which holds all weights twice, ends with it."""
+    whole = WholeModel(model)
+    return [whole.run(each) for each in feeds]
+
+
+def _best_classes(answers: Sequence[Mapping[str, Array]]) -> list[list[int]]:
+    """The best five classes of each row of class scores, the best first."""
+    scores = [output.reshape(output.shape[:2]) for outputs in answers for output in outputs.values() if _ranks(output)]
+    return [row for output in scores for row in np.argsort(-output, axis=1, kind="stable")[:, :_BEST].tolist()]
+
+
+def _ranks(output: Array) -> bool:
+    """Whether an output is class scores: (batch, classes), with or without axes of one element behind."""
+    return output.dtype.kind == "f" and output.ndim > 1 and output[0].size == output.shape[1] > _BEST

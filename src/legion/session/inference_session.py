@@ -12,14 +12,15 @@ from legion.plan.executable import ExecutablePlan
 from legion.plan.memory import check_memory
 from legion.plan.scheme import Scheme
 from legion.plan.timeline import Timeline
-from legion.policy.base import Choice
 from legion.policy.policies import policy_named
 from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.samples import Profile
+from legion.session.cache import Cache
 from legion.session.cluster import Cluster
 from legion.session.feeds import check_feeds, computed_outputs, select_outputs
 from legion.session.progress import Progress, silent
-from legion.session.stages import Planning, lower_scheme, profile_devices
+from legion.session.reuse import choose_once, profile_once
+from legion.session.stages import Planning, lower_scheme
 from legion.session.trial_store import TrialStore
 from legion.session.trials import Trials
 
@@ -39,7 +40,11 @@ class InferenceSession:
     `model` is an ONNX file, its bytes, or an imported Model. Without a `profile`, the devices are
     measured first. `policy` and `shares` choose the scheme; with `trials` a policy may run candidates
     on the devices before it decides; what `trials_file` holds of them is not run again, and what is run
-    is added to it, so that an interrupted search goes on where it was. `batch` and `sizes` fix symbolic extents.
+    is added to it, so that an interrupted search goes on where it was. With a `cache`, a profile that was not given and
+    a plan without a trials file are taken from there if they are there, and kept there if they are not. `batch` and
+    `sizes` fix symbolic extents.
+
+    `profile_age_s` and `plan_age_s` tell how old is what came from the cache, and are None for what did not.
     """
 
     def __init__(  # noqa: PLR0913 - all but two have a default that suits
@@ -52,6 +57,7 @@ class InferenceSession:
         shares: Shares | None = None,
         trials: bool = True,
         trials_file: str | Path | None = None,
+        cache: Cache | None = None,
         batch: int = 1,
         sizes: Mapping[str, int] | None = None,
         progress: Progress = silent,
@@ -59,13 +65,20 @@ class InferenceSession:
         self.model = model if isinstance(model, Model) else load_model(model, batch=batch, sizes=sizes)
         self._cluster = cluster
         self._progress = progress
-        self.profile = profile_devices(
-            self.model, cluster, known=profile, training=policy_named(policy).learns, progress=progress
-        )
+        training = policy_named(policy).learns
+        profiled = profile_once(self.model, cluster, cache, known=profile, training=training, progress=progress)
+        self.profile, self.profile_age_s = profiled.profile, profiled.age_s
         self._planning = Planning(self.model, self.profile, tuple(cluster.devices))
         self._tried: list[tuple[Scheme, ExecutablePlan]] = []
-        self._trials = Trials(cluster, self._compiled, TrialStore(trials_file), progress)
-        self.choice: Choice = self._planning.choose(policy, shares=shares, trial=self._trials if trials else None)
+        chosen = choose_once(
+            self._planning,
+            policy,
+            None if trials_file else cache,
+            shares=shares,
+            trials=Trials(cluster, self._compiled, TrialStore(trials_file), progress) if trials else None,
+            tried_on=cluster if trials else None,
+        )
+        self.choice, self._trials_cost, self.plan_age_s = chosen.choice, chosen.trials, chosen.age_s
         self.programs = self._planning.programs(self.choice.scheme)
         self.predicted: Timeline = self._planning.predict(self.programs)
         self._plan = self._compiled(self.model, self.choice.scheme)
@@ -94,7 +107,7 @@ class InferenceSession:
         """What was measured for the choice, and what that took: "layers", "training" and "links" of the profile's
         devices, one after another, and "trials". Profiling counts even if it was done before, and so do kept trials.
         """
-        costs = {"trials": self._trials.cost}
+        costs = {"trials": self._trials_cost}
         for device in self._cluster.devices:
             for part, cost in self.profile.devices[device].costs.items():
                 costs[part] = costs.get(part, MeasurementCost()) + cost

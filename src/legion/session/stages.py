@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 
 from legion.cluster.device import DeviceInfo, same_kind
 from legion.cost.fit import cost_model
@@ -21,12 +20,13 @@ from legion.plan.timeline import Timeline
 from legion.plan.verify import verify
 from legion.policy.base import Choice, Request, Trial
 from legion.policy.policies import policy_named
+from legion.profile.dealing import dealt, lacking
 from legion.profile.probes import ProbePlan, plan_probes
 from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
-from legion.profile.store import merged, missing_probes
+from legion.profile.store import merged
 from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
-from legion.session.device_profile import MeasuredLayers, measure_layers, with_links
+from legion.session.device_profile import MeasuredLayers, measure_layers, with_layers, with_links
 from legion.session.ports import measure_ports
 from legion.session.progress import Progress, silent
 from legion.simulate.simulate import simulate
@@ -45,25 +45,26 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
 ) -> Profile:
     """Measure the single layers of `model` and the links on every device of the cluster, and the controller's port.
 
-    Layers are measured on all devices at once, unless these share this machine; links one after the other, since they
-    share the controller's ports. Only what `known` lacks is measured, or has of another machine or engine under the
-    same name; the result holds both. With `training`, so are the layers from which policies learn. Raises PeerError,
-    with the device's name, if one fails.
+    Layers are measured on all devices at once, unless these share this machine, and each on half of the devices of a
+    kind; links one after the other, since they share the controller's ports. Only what `known` lacks is measured, or
+    has of another machine or engine under the same name; the result holds both. With `training`, so are the layers from
+    which policies learn. Raises PeerError, with the device's name, if one fails.
     """
     policy = policy or MeasurementPolicy()
     plans = {"layers": plan_probes(model, Demand(model))}
     if training:
         plans["training"] = plan_training()
-    devices = {name: _believed(known, name, info) for name, info in cluster.devices.items()}
-    missing = {name: _missing(plans, devices[name]) for name in devices}
-    missing = {name: lacking for name, lacking in missing.items() if lacking or devices[name] is None}
-    measured = dict(known.devices) if known else dict[str, DeviceProfile]()
+    measured = _believed(known, cluster.devices)
     with cluster.exclusive:
-        for name, layers in _measured_layers(cluster, missing, policy, progress).items():
+        first = dealt(lacking(plans, tuple(cluster.devices), measured), cluster.devices)
+        for name, layers in _measured_layers(cluster, first, policy, progress).items():
             progress(f"measuring the link to {name}", 1.0)
-            newer, older = with_links(cluster, name, layers, policy), devices[name]
+            newer, older = with_links(cluster, name, layers, policy), measured.get(name)
             measured[name] = newer if older is None else merged(older, newer)
-        ports = measure_ports(cluster) if missing or known is None else known.ports
+        unequal = lacking(plans, tuple(cluster.devices), measured)
+        for name, layers in _measured_layers(cluster, unequal, policy, progress).items():
+            measured[name] = with_layers(measured[name], layers)
+        ports = measure_ports(cluster) if first or known is None else known.ports
     return Profile(devices=measured, ports=ports)
 
 
@@ -83,19 +84,14 @@ def _measured_layers(
     return layers
 
 
-def _believed(known: Profile | None, name: str, info: DeviceInfo) -> DeviceProfile | None:
-    """What is known of a device, if it is of the machine and engine that bear the name now."""
-    before = known.devices.get(name) if known else None
-    if before is not None and not same_kind(before.device, info):
-        _logger.warning("the profile of %s is of another machine or engine; measuring anew", name)
-        return None
-    return before
-
-
-def _missing(plans: Mapping[str, ProbePlan], before: DeviceProfile | None) -> Mapping[str, ProbePlan]:
-    """The plans without what has been measured."""
-    missing = {part: replace(plan, probes=missing_probes(before, plan.probes)) for part, plan in plans.items()}
-    return {part: plan for part, plan in missing.items() if plan.probes}
+def _believed(known: Profile | None, devices: Mapping[str, DeviceInfo]) -> dict[str, DeviceProfile]:
+    """What is known of devices, without those of another machine or engine than bears the name now."""
+    believed = dict(known.devices) if known else dict[str, DeviceProfile]()
+    for name, info in devices.items():
+        if name in believed and not same_kind(believed[name].device, info):
+            _logger.warning("the profile of %s is of another machine or engine; measuring anew", name)
+            del believed[name]
+    return believed
 
 
 class Planning:
@@ -105,7 +101,7 @@ class Planning:
         self.model = model
         self.demand = Demand(model)
         self.devices = devices or tuple(profile.devices)
-        self._profile = profile
+        self.profile = profile
         self.costs: CostModel = cost_model(model, self.demand, profile, self.devices)
         self._constants = ConstantPool(model)
 
@@ -118,7 +114,7 @@ class Planning:
             model=self.model,
             demand=self.demand,
             cost=self.costs,
-            profile=self._profile,
+            profile=self.profile,
             shares=shares,
             trial=trial,
         )
