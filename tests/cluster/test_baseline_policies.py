@@ -44,11 +44,11 @@ def test_a_full_search_that_is_interrupted_goes_on_where_it_was(tmp_path: Path) 
     with legion.local_cluster(devices=2) as cluster:
         profile = counted_profile_of(network.model, cluster.devices)
 
-        def search(progress) -> legion.InferenceSession:
+        def search(progress, policy: str = "full-search") -> legion.InferenceSession:
             return legion.InferenceSession(
                 network.model,
                 cluster=cluster,
-                policy="full-search",
+                policy=policy,
                 profile=profile,
                 trials_file=path,
                 progress=progress,
@@ -76,6 +76,13 @@ def test_a_full_search_that_is_interrupted_goes_on_where_it_was(tmp_path: Path) 
         assert again.scheme == session.scheme
         assert len(tried) == 11
         assert again.measurement_costs["trials"] == cost
+        lazily = search(interrupting, "lazy-search")
+        assert len(tried) == 11, "what a full search measured serves a lazy one"
+        report, best_s = lazily.choice.group_search, sum(session.choice.predicted_group_s)
+        assert report is not None
+        assert report.groups == 10
+        assert best_s <= sum(lazily.choice.predicted_group_s)
+        assert lazily.measurement_costs["trials"].wall_s <= cost.wall_s
 
 
 def test_aofl_is_trained_on_the_device() -> None:

@@ -86,6 +86,20 @@ class RaceReport:
     candidates: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSearchReport:
+    """Groups tried on the devices, each alone, of all `groups` that there are.
+
+    `hidden` is the fraction of its cost by which another partition could beat the chosen one, if no group that was not
+    tried takes less than `optimism` times what is predicted.
+    """
+
+    tried: int
+    groups: int
+    optimism: float
+    hidden: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
     """A policy's answer. `predicted_group_s` are the groups' costs by the policy's own formula, one after another.
@@ -102,6 +116,7 @@ class Choice:
     wild_card: WildCardReport | None = None
     bound_s: float | None = None
     race: RaceReport | None = None
+    group_search: GroupSearchReport | None = None
 
 
 class Policy(Protocol):

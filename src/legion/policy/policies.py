@@ -19,6 +19,7 @@ _ALL: tuple[Policy, ...] = (
     ModnnPolicy(),
     CoedgePolicy(),
     FullSearchPolicy(),
+    FullSearchPolicy(lazy=True),
     AoflPolicy(),
     EarlyFusedPolicy(),
 )

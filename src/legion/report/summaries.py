@@ -13,7 +13,7 @@ Summary = dict[str, object]
 
 
 def choice_summary(model: Model, choice: Choice) -> Summary:
-    """Groups, shares, predicted seconds, and the wild card's decision."""
+    """Groups, shares, predicted seconds, and what decided."""
     by_group = choice.group_shares or (choice.shares,) * len(choice.scheme.groups)
     return {
         "policy": choice.scheme.policy,
@@ -30,6 +30,7 @@ def choice_summary(model: Model, choice: Choice) -> Summary:
         ],
         "wild_card": choice.wild_card,
         "race": choice.race,
+        "group_search": choice.group_search,
         "bound_s": choice.bound_s,
     }
 

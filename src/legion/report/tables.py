@@ -14,7 +14,7 @@ from legion.plan.assign import Shares
 from legion.plan.group_times import group_times_s
 from legion.plan.scheme import Group
 from legion.plan.timeline import Timeline
-from legion.policy.base import Candidate, Choice, RaceReport, WildCardReport
+from legion.policy.base import Candidate, Choice, GroupSearchReport, RaceReport, WildCardReport
 from legion.profile.ports import sharing
 from legion.profile.samples import Profile
 
@@ -79,9 +79,11 @@ def plan_tables(model: Model, choice: Choice) -> Iterator[Table]:
 
 
 def decision_line(choice: Choice) -> str:
-    """What decided for the plan, as a sentence: the wild card, a race on the devices, or prediction alone."""
+    """What decided for the plan, as a sentence: the wild card, a race or groups on the devices, or prediction alone."""
     if choice.race is not None:
         return _race_line(choice.race)
+    if choice.group_search is not None:
+        return _group_search_line(choice.group_search)
     if choice.wild_card is not None:
         return _wild_card_line(choice.wild_card)
     return f"decided by prediction under {choice.scheme.policy}; nothing was tried on the devices"
@@ -94,6 +96,16 @@ def _race_line(report: RaceReport) -> str:
         f"trials: {len(report.tried)} of {report.candidates} plans ran on the devices; kept the one predicted at "
         f"{_ms(kept.predicted_s)} and measured at {_ms(kept.measured_s)}; one that was not tried could be faster by "
         f"{hidden:.1%} at most, if predictions err as these did"
+    )
+
+
+def _group_search_line(report: GroupSearchReport) -> str:
+    tried = f"trials: {report.tried} of {report.groups} groups were tried on the devices"
+    if report.tried == report.groups:
+        return tried
+    return (
+        f"{tried}; another partition could be faster by {report.hidden:.1%} at most, if no other group takes less than "
+        f"{report.optimism:.0%} of what is predicted"
     )
 
 
