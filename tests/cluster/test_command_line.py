@@ -153,6 +153,15 @@ def test_a_prepared_model_is_fed_the_bytes_of_an_image(folder: Path) -> None:
     assert (folder / "again.onnx").read_bytes() == ready.read_bytes()
 
 
+def test_half_precision_changes_the_outputs_and_says_by_how_much(folder: Path) -> None:
+    ready = folder / "half.onnx"
+    said = told("prepare", folder / "model.onnx", "-o", ready, "--half-precision")
+    ran = told("run", ready, "--local", 2, "--policy", "coedge", "--compare-with", folder / "model.onnx")
+    for effect in (said["effect"], ran["effect"]):
+        assert 0 < effect["difference"]["max_relative"] <= 3e-3
+        assert effect["rankings"] == effect["inputs"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [

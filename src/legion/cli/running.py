@@ -33,7 +33,7 @@ from legion.report.explain import Explanation, explain
 from legion.report.explanation_text import bound_line, breakdown_table, what_if_line
 from legion.report.summaries import choice_summary, costs_summary, run_summary
 from legion.report.tables import decision_line, timeline_table
-from legion.session.compare import Comparison, compare_with_whole
+from legion.session.compare import Comparison, Effect, compare_with_whole, effect_on_outputs
 from legion.session.feeds import check_feeds
 from legion.session.inference_session import InferenceSession
 from legion.session.stages import Planning
@@ -59,6 +59,9 @@ def run(
     ] = Normalization.IMAGENET,
     repeat: Annotated[int, typer.Option(min=1, help="Run so many frames.")] = 1,
     compare: Annotated[bool, typer.Option("--compare", help="Compare with ONNX Runtime on the whole model.")] = False,
+    compare_with: Annotated[
+        Path | None, typer.Option("--compare-with", help="Compare with the original of a prepared model.")
+    ] = None,
     explained: Annotated[
         bool, typer.Option("--explain", help="Say where the time went, predicted and measured, and what would help.")
     ] = False,
@@ -88,14 +91,17 @@ def run(
     tell_ages(session.profile_age_s, session.plan_age_s)
     explanation = _explained(session, names, timelines) if explained else None
     comparison = compare_with_whole(model, feeds, outputs) if compare else None
+    effect = effect_on_outputs(compare_with, feeds, outputs) if compare_with else None
     if save:
         _write_outputs(save, outputs)
     if json:
         summary = choice_summary(network, session.choice) | run_summary(session.choice, session.predicted, timelines)
         summary |= costs_summary(session.measurement_costs)
-        print_json(summary | {"comparison": comparison, "explanation": explanation})
+        print_json(summary | {"comparison": comparison, "effect": effect, "explanation": explanation})
     else:
         _show(session, timelines, comparison)
+        if effect is not None:
+            output.print(effect_line(effect))
         if explanation is not None:
             _print_explanation(explanation)
 
@@ -121,6 +127,18 @@ def comparison_line(comparison: Comparison) -> str:
         f"largest difference from ONNX Runtime on the whole model: {comparison.max_absolute:.3g}, "
         f"{comparison.max_relative:.3g} of the largest value"
     )
+
+
+def effect_line(effect: Effect) -> str:
+    """What a change of the model does to its outputs, in words."""
+    line = (
+        f"outputs differ from the original's by at most {effect.difference.max_relative:.2g} of the largest value "
+        f"({effect.difference.max_absolute:.3g})"
+    )
+    if not effect.rankings:
+        return line
+    best, best_five = (f"{same} of {effect.rankings}" for same in (effect.same_best, effect.same_best_five))
+    return f"{line}; the best class is the same in {best}, the best five in {best_five}"
 
 
 def _show(session: InferenceSession, timelines: Sequence[Timeline], comparison: Comparison | None) -> None:

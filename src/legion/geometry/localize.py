@@ -27,8 +27,8 @@ def localize(model: Model, segment: Segment, constants: ConstantPool) -> Localiz
     """Write a segment as a local graph.
 
     A consumer that needs less of a tensor than is there gets it cropped. Where one Conv or MaxPool
-    alone reads an input and yields a proper tile of rows, its row padding goes into the input's
-    buffer, so that all such tiles of a layer have one graph.
+    alone reads an input, or what a Cast makes of it, and yields a proper tile of rows, its row padding
+    goes into the input's buffer, so that all such tiles of a layer have one graph.
     """
     return _Localizer(model, segment, constants).localized()
 
@@ -54,6 +54,7 @@ class _Localizer:
         self._constants: dict[str, LocalConstant] = {}
         self._cut: dict[tuple[str, Box], str] = {}
         self._read: dict[str, None] = {}
+        self._fed_by: dict[str, str] = {name: name for name in segment.inputs}
         self._padding: dict[str, tuple[Padding, float]] = {}
         self._tasks = [task for index in segment.layers for task in self._tasks_of(index)]
         self._readers = _readers(self._tasks)
@@ -96,17 +97,28 @@ class _Localizer:
         written = emitter.operators
         if self._takes_padded(task, names[0], written[0]):
             written[0], padding = move_row_padding(written[0])
-            self._padding[names[0]] = (padding, FILLS[operator.op_type])
+            self._padding[self._fed_by[names[0]]] = (padding, FILLS[operator.op_type])
+        elif self._casts_an_input(operator, names[0]):
+            self._fed_by[operator.outputs[0]] = names[0]
         self._operators.extend(written)
         for name, array in emitter.constants.items():
             self._constants[name] = self._pool.made(array, name)
 
     def _takes_padded(self, task: _Task, source: str, first: Operator) -> bool:
         return (
-            source in self._segment.inputs
+            source in self._fed_by
             and self._readers[source] == 1
             and first.op_type == task.operator.op_type
-            and movable(first, self._model.tensors[source].dtype, task.box, self._shape(task.operator.outputs[0]))
+            and movable(first, self._dtype(self._fed_by[source]), task.box, self._shape(task.operator.outputs[0]))
+        )
+
+    def _casts_an_input(self, operator: Operator, source: str) -> bool:
+        """Whether padding of what a Cast makes may as well be padding of the segment's input that it alone reads."""
+        return (
+            operator.op_type == "Cast"
+            and source in self._segment.inputs
+            and self._readers[source] == 1
+            and operator.outputs[0] not in self._segment.outputs
         )
 
     def _local_name(self, operator: Operator, name: str, box: Box) -> str:
@@ -166,6 +178,9 @@ class _Localizer:
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return self._model.tensors[name].shape
+
+    def _dtype(self, name: str) -> str:
+        return self._model.tensors[name].dtype
 
     def _fresh(self, name: str) -> str:
         while name in self._taken:

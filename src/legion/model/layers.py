@@ -32,7 +32,7 @@ def group_layers(
     A view of constant shape rides in front of its consumer if it has only one, and so does a Cast to a wider type
     with the elementwise operators on it: the narrower tensor is the one that travels. Elementwise operators ride behind
     an anchor as far as they keep its shape, read it and constants alone, and leave one tensor to
-    the rest of the model: `x * sigmoid(x)` rides on the convolution that makes x.
+    the rest of the model, the narrowest if there is a choice: `x * sigmoid(x)` rides on the convolution that makes x.
     """
     return _Grouping(operators, tensors, outputs).layers()
 
@@ -72,15 +72,23 @@ class _Grouping:
         return [tensor for tensor in dict.fromkeys(operator.inputs) if tensor in self._tensors]
 
     def _widened_tensors(self) -> frozenset[str]:
-        """What a Cast makes of a tensor of fewer bytes, and what elementwise operators make of that and constants."""
+        """What a Cast makes of a tensor of fewer bytes, and what elementwise operators make of that and constants.
+
+        What a Cast narrows again is not among them, so that it and that Cast are one layer.
+        """
         widened: set[str] = set()
         for operator in self._operators:
             sources, output = self._activations(operator), operator.outputs[0]
             if len(sources) != 1 or not self._may_ride(operator, self._tensors[sources[0]]):
                 continue
-            if sources[0] in widened or (operator.op_type == "Cast" and self._is_narrower(sources[0], output)):
+            widens = operator.op_type == "Cast" and self._is_narrower(sources[0], output)
+            if (widens or sources[0] in widened) and not self._is_narrowed(output):
                 widened.add(output)
         return frozenset(widened)
+
+    def _is_narrowed(self, tensor: str) -> bool:
+        readers = [self._operators[index] for index in self._consumers[tensor]]
+        return any(reader.op_type == "Cast" and self._is_narrower(reader.outputs[0], tensor) for reader in readers)
 
     def _is_narrower(self, tensor: str, other: str) -> bool:
         return self._tensors[tensor].size_bytes < self._tensors[other].size_bytes
@@ -100,15 +108,20 @@ class _Grouping:
         return consumers[0] if may_ride else None
 
     def _riders(self, anchor: int) -> list[int]:
-        """The operators that ride on an anchor, in running order: the longest region that leaves one tensor."""
+        """The operators that ride on an anchor, in running order: the longest region that leaves one tensor.
+
+        Where a shorter one leaves fewer bytes, that: a Cast of them to a wider type belongs to who reads it.
+        """
         if len(self._operators[anchor].outputs) > 1 or self._operators[anchor].op_type in _VIEWS:
             return []
         source = self._operators[anchor].outputs[0]
         region = self._elementwise_region(source)
-        for length in range(len(region), 0, -1):
-            if self._leaves_only_the_last(source, region[:length]):
-                return region[:length]
-        return []
+        lengths = range(len(region), 0, -1)
+        regions = [region[:length] for length in lengths if self._leaves_only_the_last(source, region[:length])]
+        return min(regions, key=self._bytes_left) if regions else []
+
+    def _bytes_left(self, region: Sequence[int]) -> int:
+        return self._tensors[self._operators[region[-1]].outputs[0]].size_bytes
 
     def _elementwise_region(self, source: str) -> list[int]:
         """All elementwise operators of `source`'s shape that depend on it and constants alone."""

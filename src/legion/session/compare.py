@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from legion.engine.whole_model import WholeModel
+from legion.errors import InputError
 from legion.model.model import Array
 
 _BEST = 5
@@ -34,6 +35,19 @@ class Effect:
     rankings: int
     same_best: int
     same_best_five: int
+
+
+def effect_on_outputs(original: str | Path | bytes, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> Effect:
+    """Run the original file with ONNX Runtime, and compare `outputs`, of a changed model, with its outputs.
+
+    Raises InputError where it takes no such feeds or has no such outputs.
+    """
+    expected = _answers(original, [feeds])
+    if unknown := sorted(outputs.keys() - expected[0].keys()):
+        raise InputError(
+            f"the model to compare with has no outputs {unknown}; give the original of the model that is run"
+        )
+    return effect([outputs], expected)
 
 
 def effect_of_change(

@@ -42,7 +42,28 @@ def max_pool():
     return make_model([node("MaxPool", ["x"], "y", kernel_shape=[3, 3], pads=[1, 1, 1, 1])], feeds, {}), feeds
 
 
-@pytest.mark.parametrize("network", [convolution, max_pool])
+def widened(network):
+    """The network behind a Cast from half precision."""
+    plain, feeds = network()
+    [first, *rest] = [operator for layer in plain.layers for operator in layer.operators]
+    nodes = [
+        node("Cast", ["x"], "u", to=1),
+        node(first.op_type, ["u", *first.inputs[1:]], first.outputs[0], **first.attributes),
+        *(node(operator.op_type, operator.inputs, operator.outputs[0], **operator.attributes) for operator in rest),
+    ]
+    feeds = {"x": feeds["x"].astype(np.float16)}
+    return make_model(nodes, feeds, plain.constants), feeds
+
+
+def widened_convolution():
+    return widened(convolution)
+
+
+def widened_max_pool():
+    return widened(max_pool)
+
+
+@pytest.mark.parametrize("network", [convolution, max_pool, widened_convolution, widened_max_pool])
 def test_border_interior_and_any_share_have_one_graph_and_one_session_runs_them(network):
     model, feeds = network()
     pool = ConstantPool(model)
@@ -102,6 +123,30 @@ def test_an_input_with_two_readers_is_not_padded():
     assert localize(model, segment, ConstantPool(model)).buffers[0].padding == ()
     whole = run_whole(model, feeds)
     assert_close(run_segment(model, segment, feeds)["y"], whole["y"][:, :, :3], whole["y"])
+
+
+def test_an_input_with_two_casts_is_not_padded():
+    feeds = {"x": random_array((1, 3, 8, 8)).astype(np.float16)}
+    constants = {"w": random_array((3, 3, 3, 3), 1)}
+    nodes = [
+        node("Cast", ["x"], "u", to=1),
+        node("Conv", ["u", "w"], "c", pads=[1, 1, 1, 1]),
+        node("Cast", ["x"], "v", to=1),
+        node("Add", ["c", "v"], "y"),
+    ]
+    model = make_model(nodes, feeds, constants)
+    segment = build_segment(Demand(model), range(4), {"y": rows(model, "y", 0, 3)})
+    assert localize(model, segment, ConstantPool(model)).buffers[0].padding == ()
+    whole = run_whole(model, feeds)
+    assert_close(run_segment(model, segment, feeds)["y"], whole["y"][:, :, :3], whole["y"])
+
+
+def test_a_cast_that_others_read_too_is_not_padded():
+    model, feeds = widened_convolution()
+    tile = {name: rows(model, name, 0, 4) for name in ("u", "y")}
+    segment = build_segment(Demand(model), range(len(model.layers)), tile)
+    assert localize(model, segment, ConstantPool(model)).buffers[0].padding == ()
+    assert run_segment(model, segment, feeds)["u"].shape == segment.outputs["u"].shape
 
 
 def test_spatial_extents_are_free_from_rank_four_on():

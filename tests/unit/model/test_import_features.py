@@ -155,6 +155,37 @@ def test_float16_is_computed_in_float32() -> None:
     np.testing.assert_allclose(run(written_back(model), feeds)[0], expected, rtol=2e-2, atol=2e-2)
 
 
+def test_what_casts_alone_make_and_read_stays_float16() -> None:
+    nodes = [
+        node("Neg", ["x"], ["n"]),
+        node("Cast", ["n"], ["rounded"], to=TensorProto.FLOAT16),
+        node("Cast", ["rounded"], ["restored"], to=TensorProto.FLOAT),
+        node("Cast", ["rounded"], ["computed"], to=TensorProto.FLOAT16),
+        node("Neg", ["computed"], ["y"]),
+        node("Neg", ["restored"], ["z"]),
+    ]
+    file = make_file(nodes, {"x": (1, 3, 6, 6)}, ["y", "z"])
+    file.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    model = load_model(file)
+    assert {name for name, kind in model.tensors.items() if kind.dtype == "float16"} == {"rounded"}
+    feeds = random_feeds(model)
+    for before, after in zip(run(file, feeds), run(written_back(model), feeds), strict=True):
+        assert np.array_equal(before.astype(np.float32), after)
+
+
+def test_outputs_that_a_cast_makes_float16_are_computed_in_float32() -> None:
+    nodes = [
+        node("Cast", ["x"], ["y"], to=TensorProto.FLOAT16),
+        node("Cast", ["y"], ["w"], to=TensorProto.FLOAT),
+        node("Neg", ["w"], ["z"]),
+    ]
+    file = make_file(nodes, {"x": (1, 3, 6, 6)}, ["y", "z"])
+    file.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    model = load_model(file)
+    assert {kind.dtype for kind in model.tensors.values()} == {"float32"}
+    assert [port.type.dtype for port in model.outputs] == ["float16", "float32"]
+
+
 @pytest.mark.parametrize("element_type", [TensorProto.DOUBLE, TensorProto.INT32])
 def test_other_types_stay(element_type: int) -> None:
     file = make_file([node("Abs", ["x"], ["y"])], {"x": (2, 3)}, ["y"], element_type=element_type)

@@ -134,6 +134,34 @@ def test_a_cast_behind_an_anchor_stays_there() -> None:
     assert _grouped(*steps, types={"g": _BYTES}) == [("g", "c"), ("y",)]
 
 
+def test_of_a_cast_down_and_a_cast_up_each_stays_on_its_side() -> None:
+    steps = [
+        ("Conv", ["x", "w"], "c"),
+        ("Relu", ["c"], "r"),
+        ("Cast", ["r"], "h"),
+        ("Cast", ["h"], "u"),
+        ("Conv", ["u", "w"], "y"),
+    ]
+    assert _grouped(*steps, types={"h": _BYTES}) == [("c", "r", "h"), ("u", "y")]
+    branch = [("Cast", ["h"], "v"), ("Add", ["y", "v"], "z")]
+    assert _grouped(*steps, *branch, outputs=["z"], types={"h": _BYTES}) == [("c", "r", "h"), ("u", "y"), ("v", "z")]
+
+
+def test_what_is_narrowed_again_is_a_layer() -> None:
+    steps = [("Cast", ["x"], "u"), ("Neg", ["u"], "n"), ("Mul", ["n", "n"], "m"), ("Cast", ["m"], "h")]
+    assert _grouped(*steps, ("Conv", ["h", "w"], "y"), types={"x": _BYTES, "h": _BYTES}) == [
+        ("u", "n", "m", "h"),
+        ("y",),
+    ]
+    restored = [("Cast", ["h"], "v"), ("Conv", ["v", "w"], "y")]
+    assert _grouped(*steps, *restored, types={"x": _BYTES, "h": _BYTES}) == [("u", "n", "m", "h"), ("v", "y")]
+
+
+def test_a_cast_inside_an_activation_does_not_end_it() -> None:
+    steps = [("Conv", ["x", "w"], "c"), ("Greater", ["c", "k"], "g"), ("Cast", ["g"], "f"), ("Mul", ["c", "f"], "y")]
+    assert _grouped(*steps, types={"g": _BYTES}) == [("c", "g", "f", "y")]
+
+
 def test_a_last_view_is_a_layer() -> None:
     assert _grouped(("Conv", ["x", "w"], "c"), ("Flatten", ["c"], "y"), shapes={"y": (1, 144)}) == [("c",), ("y",)]
 
@@ -168,11 +196,11 @@ _KINDS = ("Conv", "Relu", "Sigmoid", "Add", "Concat", "Flatten", "Mul", "Cast")
 )
 def test_layers_partition_any_graph_in_topological_order(steps: list[tuple[str, list[int]]]) -> None:
     names = ["x"]
-    types = {"x": True}  # whether it is narrow: until a Cast, all that is made of bytes is bytes
+    types = {"x": True}  # whether it is narrow; a Cast changes that, and nothing else does
     operators: list[Operator] = []
     for kind, picks in steps:
         inputs = tuple(names[pick % len(names)] for pick in picks)
-        types[f"t{len(names)}"] = kind != "Cast" and types[inputs[0]]
+        types[f"t{len(names)}"] = types[inputs[0]] != (kind == "Cast")
         operators.append(
             Operator(name=f"t{len(names)}", op_type=kind, inputs=(*inputs, "k"), outputs=(f"t{len(names)}",))
         )

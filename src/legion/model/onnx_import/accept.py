@@ -1,11 +1,10 @@
 """Refuses, by name, what Legion does not run: other domains, randomness, sequences."""
 
-from collections.abc import Iterator
-
 import onnx
 from onnx import helper
 
 from legion.errors import InputError
+from legion.model.onnx_import.editing import nodes_of
 
 _RANDOM = frozenset({"Bernoulli", "Multinomial"})
 _RANDOM_PREFIX = "Random"
@@ -14,7 +13,7 @@ _NUMBER_TYPES = frozenset(helper.get_all_tensor_dtypes()) - {onnx.TensorProto.ST
 
 def refuse_unsupported(model: onnx.ModelProto) -> None:
     """Raise InputError for an operator of another domain, a random one, or one on sequences or optionals."""
-    for node in _nodes(model.graph):
+    for node in nodes_of(model.graph):
         described = f"{node.op_type} (operator {node.name or node.output[0]!r})"
         if node.domain:
             raise InputError(
@@ -31,14 +30,6 @@ def refuse_unsupported(model: onnx.ModelProto) -> None:
             raise InputError(f"{port.name!r} is no tensor; Legion runs models whose inputs and outputs are tensors")
         if port.type.tensor_type.elem_type not in _NUMBER_TYPES:
             raise InputError(f"{port.name!r} holds no numbers; feed the model with numbers in place of strings")
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _nodes(attribute.g)
 
 
 def _is_training(node: onnx.NodeProto) -> bool:

@@ -1,18 +1,18 @@
 """Lets a model take an image's bytes: their cast and normalisation become the first operators of its graph."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from os import PathLike
 
 import numpy as np
 import onnx
-from google.protobuf.message import EncodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from legion.errors import InputError
 from legion.model.model import Array
 from legion.model.normalization import ByteNormalization
 from legion.model.onnx_import.accept import refuse_unsupported
+from legion.model.onnx_import.editing import file_bytes, free_name, nodes_of, replace_nodes, taken_names
 from legion.model.onnx_import.parse import parse, read
 from legion.model.onnx_import.typed import DeclaredPort, declared_ports
 from legion.model.onnx_import.versions import supported_opset
@@ -41,17 +41,12 @@ def prepare_model(
     channels = _channels(name, declared.inputs[name])
     if name in declared.outputs:
         raise InputError(f"input {name!r} is also an output, which would become bytes; export the model without that")
-    normalized = _free_name(model.graph, f"{name}/normalized")
+    normalized = free_name(taken_names(model.graph), f"{name}/normalized")
     _read_instead(model.graph, name, normalized)
     _take_bytes(model.graph, name)
     first = _operators(name, normalized, declared.inputs[name].dtype, _checked(normalization, channels))
-    nodes = [*first, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    try:
-        return model.SerializeToString()
-    except (EncodeError, ValueError) as exc:
-        raise InputError(f"the prepared model cannot be one file: {exc}; such files end at 2 GB") from exc
+    replace_nodes(model.graph, [*first, *model.graph.node])
+    return file_bytes(model)
 
 
 def _chosen(inputs: Mapping[str, DeclaredPort], name: str | None) -> str:
@@ -132,30 +127,5 @@ def _take_bytes(graph: onnx.GraphProto, name: str) -> None:
 
 def _read_instead(graph: onnx.GraphProto, old: str, new: str) -> None:
     """Let all operators that read `old` read `new`, those in inner graphs too."""
-    for inner in _graphs(graph):
-        for node in inner.node:
-            node.input[:] = [new if name == old else name for name in node.input]
-
-
-def _free_name(graph: onnx.GraphProto, stem: str) -> str:
-    """A name that no tensor has or begins with."""
-    taken = {
-        name
-        for inner in _graphs(graph)
-        for name in (
-            *(port.name for port in (*inner.input, *inner.initializer)),
-            *(name for node in inner.node for name in (*node.output, node.name)),
-        )
-    }
-    while any(name.startswith(stem) for name in taken):
-        stem += "_"
-    return stem
-
-
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """The graph and those inside its operators."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _graphs(attribute.g)
+    for node in nodes_of(graph):
+        node.input[:] = [new if name == old else name for name in node.input]
