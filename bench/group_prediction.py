@@ -6,9 +6,9 @@ intervals of two to eight layers, among those that hang together, each scattered
 gathered, a few frames in each of several rounds over all groups, in another order each; a figure is the median of all.
 Compared are the cost model that all policies use (the default), E * A as in the paper, and AOFL's regression; errors
 are of each board's seconds of running, predicted over measured, less one. What a measurement is worth is seen by
-repeating it: the medians of the earlier rounds against those of the later.
+repeating it: the median of the first half of the frames over that of the second.
 
-`python -m bench.group_prediction`; needs root; takes about a quarter of an hour.
+`python -m bench.group_prediction`; needs root; takes about ten minutes.
 """
 
 import sys
@@ -47,9 +47,9 @@ from legion.session.trials import Trials
 
 NETWORKS = ("vgg16", "yolov2", "resnet50")
 DEVICES = "3F"
-GROUPS = 30
+GROUPS = 24
 LONGEST = 8
-ROUNDS = 4
+ROUNDS = 3
 FRAMES = 2
 SEED = 1
 DEFAULT = MeasurementPolicy()
