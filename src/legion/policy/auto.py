@@ -20,19 +20,20 @@ from legion.policy.base import Choice, Request, Trial, shares_for
 from legion.policy.race import race
 from legion.search.bound import least_s
 from legion.search.evaluate import latencies_s
-from legion.search.refine import Refined, refined
+from legion.search.refine import refined
 from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import seeds, shared
 from legion.simulate.simulate import simulate
 
-EVALUATIONS = 12000
-"""Plans priced in a search."""
+EVALUATIONS = 24000
+"""Plans priced in a search, at most."""
+
+_PRICED_LAYERS = 2_500_000
+"""The layers of all plans that are priced: of deep networks there are fewer plans, so that none takes too long."""
 
 _LEAST_S = 1e-12
 
-_STARTS = 8
-
-_CANDIDATES = 5
+_CANDIDATES = 12
 """Plans that the simulator, and then trials, decide between; the best device alone comes on top."""
 
 
@@ -43,7 +44,7 @@ class AutoPolicy:
     learns = False
 
     def choose(self, request: Request) -> Choice:
-        """The fastest plan of those that local search finds from several starts, and of the best device alone.
+        """The fastest plan of those that local search finds, and of the best device alone.
 
         With a trial, those that could be the fastest run on the devices; without, simulated latencies decide. Where
         shares are asked for, all layers that can be split have these.
@@ -69,9 +70,10 @@ class _Candidate:
 
 
 def _candidates(request: Request, tables: Tables) -> Sequence[_Candidate]:
-    """What was found, each scheme once: searches from several starts may end at the same."""
+    """What was found, each scheme once: different plans may be the same in the end."""
     candidates: list[_Candidate] = []
-    for plan in _found(request, tables):
+    plans = _found(request, tables)
+    for plan in (plans[[place]] for place in range(len(plans))):
         scheme = scheme_of(request, tables, plan)
         if all(scheme != other.scheme for other in candidates):
             programs = lower(request.model, request.demand, scheme)
@@ -80,59 +82,15 @@ def _candidates(request: Request, tables: Tables) -> Sequence[_Candidate]:
     return candidates
 
 
-def _found(request: Request, tables: Tables) -> Sequence[RowPlans]:
+def _found(request: Request, tables: Tables) -> RowPlans:
     """The best device alone, and the best plans of several kinds; where shares are asked for, one plan."""
+    evaluations = min(EVALUATIONS, _PRICED_LAYERS // tables.layers)
     if request.shares is not None:
         starts = shared(tables, np.array(list(request.shares.values()), dtype=np.float64))
-        best = starts[[int(np.argmin(latencies_s(tables, starts)))]]
-        return [refined(tables, best, EVALUATIONS, 0, keep_shares=True).plan]
+        return refined(tables, starts, evaluations, 0, keep_shares=True).plans[[0]]
     starts = seeds(tables)
-    seconds = latencies_s(tables, starts)
-    alone = int(np.argmin(seconds[: len(tables.devices)]))
-    found = _halved(tables, [starts[[place]] for place in _starting(starts, seconds)])
-    plans = joined([each.plan for each in found])
-    best = _by_kind(plans, np.array([each.latency_s for each in found]))[:_CANDIDATES]
-    return [starts[[alone]], *(plans[[place]] for place in best)]
-
-
-def _halved(tables: Tables, starts: Sequence[RowPlans]) -> Sequence[Refined]:
-    """All that a search from each start finds on its way.
-
-    Successive halving: all are refined a little, the better half goes on, until one is left; each round takes as many
-    evaluations.
-    """
-    rounds = max(1, len(starts)).bit_length()
-    plans, passed = list(starts), list[Refined]()
-    for number in range(rounds):
-        found = [refined(tables, plan, EVALUATIONS // rounds // len(plans), number) for plan in plans]
-        found.sort(key=lambda each: each.latency_s)
-        passed += found
-        plans = [each.plan for each in found[: -(-len(found) // 2)]]
-    return passed
-
-
-def _starting(plans: RowPlans, seconds: Array) -> Sequence[int]:
-    """The best plan of each number of devices, so that none is left out, then the best of other kinds."""
-    takes_part = _devices(plans)
-    by_kind = _by_kind(plans, seconds)
-    by_devices = {int(takes_part[place]): place for place in reversed(by_kind)}
-    others = [place for place in by_kind if place not in by_devices.values()]
-    return [*by_devices.values(), *others][: max(_STARTS, len(by_devices))]
-
-
-def _by_kind(plans: RowPlans, seconds: Array) -> Sequence[int]:
-    """The best plan of each number of devices and of groups, the best of all first."""
-    takes_part, groups = _devices(plans), plans.starts.sum(axis=1)
-    order: list[int] = np.argsort(seconds, kind="stable").tolist()
-    kinds: dict[tuple[int, int], int] = {}
-    for place in order:
-        kinds.setdefault((int(takes_part[place]), int(groups[place])), place)
-    return list(kinds.values())
-
-
-def _devices(plans: RowPlans) -> Places:
-    """How many devices take part in each plan."""
-    return np.sum(np.any(np.diff(plans.cuts, axis=2) > 0, axis=1), axis=1)
+    alone = int(np.argmin(latencies_s(tables, starts[: len(tables.devices)])))
+    return joined([starts[[alone]], refined(tables, starts, evaluations, 0).plans[:_CANDIDATES]])
 
 
 def _tried_s(model: Model, trial: Trial, scheme: Scheme) -> float:

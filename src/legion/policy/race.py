@@ -9,7 +9,7 @@ from legion.policy.base import RaceReport, Tried
 WORTH = 0.01
 """A plan that could be faster by less than this fraction is not tried."""
 
-MOST_TRIALS = 6
+MOST_TRIALS = 4
 
 _OPTIMISM = 0.97
 """Before anything is known of prediction's errors, a plan may take this fraction of what is predicted."""

@@ -10,6 +10,7 @@ from legion.model.zoo import NAMES
 from legion.plan.compile import compile_plan
 from legion.plan.program import Run
 from legion.plan.scheme import CONTROLLER
+from legion.policy import auto
 from legion.policy.base import Choice
 from legion.session.stages import Planning
 from support.interpreter import Interpreter
@@ -19,6 +20,14 @@ from support.profiles import counted_profile
 TOLERANCE = 1e-5
 SLOW = 0.004
 """Of the speed at which small networks are not worth a message."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_search():
+    """Plans need not be the very best."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auto, "EVALUATIONS", 12000)
+        yield
 
 
 def slow_devices(count: int, seed: int) -> dict[str, float]:
