@@ -6,7 +6,8 @@ intervals of two to eight layers, among those that hang together, each scattered
 gathered, a few frames in each of several rounds over all groups, in another order each; a figure is the median of all.
 Compared are the cost model that all policies use (the default), E * A as in the paper, and AOFL's regression; errors
 are of each board's seconds of running, predicted over measured, less one. What a measurement is worth is seen by
-repeating it: the median of the first half of the frames over that of the second.
+repeating it: the median of the first half of the frames over that of the second, each of
+half as many frames as predictions are held against.
 
 `python -m bench.group_prediction`; needs root; takes about ten minutes.
 """

@@ -81,10 +81,10 @@ def at_equal_repeats(cell: CellFile) -> ProfilingCost | None:
     total = _total(cell, FSS)
     if total is None or not cell.groups:
         return None
-    more = FRAMES / len(cell.groups[0].latency_s) - 1
-    latency_s = sum(sum(group.latency_s) for group in cell.groups)
-    run_s = sum(sum(seconds) for group in cell.groups for seconds in group.run_s.values())
-    return replace(total, wall_s=total.wall_s + more * latency_s, device_busy_s=total.device_busy_s + more * run_s)
+    more = [FRAMES / len(group.latency_s) - 1 for group in cell.groups]
+    latency_s = sum(part * sum(group.latency_s) for part, group in zip(more, cell.groups, strict=True))
+    run_s = sum(part * sum(map(sum, group.run_s.values())) for part, group in zip(more, cell.groups, strict=True))
+    return replace(total, wall_s=total.wall_s + latency_s, device_busy_s=total.device_busy_s + run_s)
 
 
 def _total(cell: CellFile, policy: str) -> ProfilingCost | None:

@@ -24,7 +24,7 @@ def main() -> None:
     for name in MODELS:
         model = load_model(zoo.build(name).SerializeToString())
         for cell in (Cell(model=name, devices=devices) for devices in MEASURED_SETS):
-            if not all(path.exists() for path in (cell.result, cell.profile, cell.trials)):
+            if not all(path.exists() for path in (cell.result, cell.profile, cell.trials, cell.shares)):
                 continue
             content = json.loads(cell.result.read_text(encoding="utf-8"))
             profile = read_profile(cell.profile)

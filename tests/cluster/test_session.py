@@ -111,7 +111,7 @@ def test_a_profile_of_another_machine_is_not_believed(caplog: pytest.LogCaptureF
 
 
 def test_two_devices_tell_whether_they_share_the_controllers_port() -> None:
-    with legion.local_cluster(devices=2) as cluster:
+    with start_local_workers(2) as workers, legion.connect(workers.devices) as cluster:
         known = counted_profile_of(NETWORK.model, cluster.devices)
         before = replace(known, devices={"local-0": known.devices["local-0"]})
         profile = legion.profile_devices(NETWORK.model, cluster, known=before, policy=MeasurementPolicy(rounds=1))

@@ -27,7 +27,9 @@ def worker(
     json: Json = False,
 ) -> None:
     """Be a device: wait for a controller, run what it installs, then wait for the next. Ctrl-C ends it."""
-    options = WorkerOptions(name=name, bind=bind, threads=threads, cache_directory=cache, provider=provider)
+    options = WorkerOptions(
+        name=name, bind=bind, threads=threads, cache_directory=cache.expanduser(), provider=provider
+    )
 
     def ready(running: Worker) -> None:
         if json:

@@ -34,7 +34,10 @@ def profile(
     size: Sizes = None,
     json: Json = False,
 ) -> None:
-    """Measure the model's single layers and the links; identical layers once, what --profile holds not again."""
+    """Measure the model's single layers and the links; identical layers once, what --profile holds not again.
+
+    What was measured is used by the commands that follow, for a day, unless --profile or --no-cache is given.
+    """
     network = read_model(model, batch, size)
     before = read_profile(known) if known else None
     with open_cluster(cluster, local) as devices, progress_bar() as progress:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from legion.geometry.borders import FILLS, ROWS, Padding, movable, move_row_padding
 from legion.geometry.box import Box
 from legion.geometry.constant_pool import ConstantPool
@@ -113,9 +115,13 @@ class _Localizer:
         )
 
     def _casts_an_input(self, operator: Operator, source: str) -> bool:
-        """Whether padding of what a Cast makes may as well be padding of the segment's input that it alone reads."""
+        """Whether padding of what a Cast makes may as well be padding of the segment's input that it alone reads.
+
+        Not where it makes integers, in which there is no infinity.
+        """
         return (
             operator.op_type == "Cast"
+            and np.dtype(self._dtype(operator.outputs[0])).kind == "f"
             and source in self._segment.inputs
             and self._readers[source] == 1
             and operator.outputs[0] not in self._segment.outputs

@@ -32,7 +32,7 @@ class FullSearchPolicy:
         self._ports: PortModel = "one at a time" if lazy else "parallel"
 
     def choose(self, request: Request) -> Choice:
-        """Shares by performance; T is measured, and the partition of least cost is taken.
+        """Shares by performance; T is measured, without groups that are not tried, and its best partition is taken.
 
         Without a trial T is the predicted one. Raises InfeasibleError where too many groups could not be run.
         """

@@ -17,8 +17,9 @@ _SEED = 0
 
 
 def lacking(plans: Plans, devices: Sequence[str], profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Plans]:
-    """By device, what neither it nor an equal one has been measured with; without devices of a profile that lack
-    nothing.
+    """By device, what neither it nor an equal one has been measured with.
+
+    Devices that have a profile and lack nothing are left out.
     """
     equal = equals(profiles)
     found: dict[str, Plans] = {}
@@ -32,7 +33,8 @@ def lacking(plans: Plans, devices: Sequence[str], profiles: Mapping[str, DeviceP
 def dealt(lacked: Mapping[str, Plans], infos: Mapping[str, DeviceInfo]) -> Mapping[str, Plans]:
     """The same with each probe left to half of the devices of a kind that lack it, drawn at random.
 
-    Half, so that what one of them mismeasures shows in another. Whether devices of a kind are equal is seen afterwards.
+    Half, so that of three or more what one of them mismeasures shows in another. Whether devices of a kind are equal is
+    seen afterwards.
     """
     random = Random(_SEED)
     chosen: set[tuple[str, str, int]] = set()

@@ -23,7 +23,8 @@ class PortSample:
 def sharing(sample: PortSample) -> float:
     """How many messages the port seems to carry in a row: 2 where they share it, 1 where they do not.
 
-    The slower message alone counts as 1, and what both take beyond it is counted in units of the faster one.
+    The slower message alone counts as 1, and what both take beyond it is counted in units of the faster one; nothing
+    counts where that took no time that could be measured.
     """
     alone_s = [median(seconds) for seconds in sample.alone_s.values()]
-    return 1 + (median(sample.together_s) - max(alone_s)) / min(alone_s)
+    return 1 + (median(sample.together_s) - max(alone_s)) / min(alone_s) if min(alone_s) > 0 else 1.0

@@ -22,19 +22,20 @@ def normalised_s(sample: LayerSample, reference_s: float) -> float:
 
 
 def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]:
-    """`seconds_by_extent` of each device, by its name, devices that are equal counting as one measured several times.
+    """By device and layer signature the measured (extent, seconds), by ascending extent.
 
+    Devices that are equal count as one measured several times.
     Equal devices share the measuring. And noise of single samples would otherwise look like devices that are better at
-    some layers, which a search exploits.
+    some layers, which a search exploits. All are taken at the speed of the median device, by the reference kernel.
     """
     pooled: dict[str, Mapping[str, Sequence[tuple[int, float]]]] = {}
-    points = {name: seconds_by_extent(profile) for name, profile in profiles.items()}
     for name, others in equals(profiles).items():
+        equal = [profiles[other] for other in others if profiles[other].layers]
         measured: dict[str, dict[int, list[float]]] = {}
-        for other in others:
-            for key, samples in points[other].items():
-                for extent, seconds in samples:
-                    measured.setdefault(key, {}).setdefault(extent, []).append(seconds)
+        common_s = median([reference_s(profile) for profile in equal] or [0.0])
+        for sample in (sample for profile in equal for sample in profile.layers):
+            seconds = normalised_s(sample, common_s)
+            measured.setdefault(sample.key, {}).setdefault(sample.extent, []).append(seconds)
         pooled[name] = {
             key: [(extent, median(seconds)) for extent, seconds in sorted(by_extent.items())]
             for key, by_extent in measured.items()
@@ -59,14 +60,3 @@ def _are_equal(one: DeviceProfile, other: DeviceProfile) -> bool:
         return False
     references = reference_s(one), reference_s(other)
     return max(references) <= _SAME_REFERENCE * min(references)
-
-
-def seconds_by_extent(profile: DeviceProfile) -> Mapping[str, Sequence[tuple[int, float]]]:
-    """For each layer signature the measured (extent, normalised seconds), by ascending extent."""
-    if not profile.layers:
-        return {}
-    reference = reference_s(profile)
-    points: dict[str, list[tuple[int, float]]] = {}
-    for sample in profile.layers:
-        points.setdefault(sample.key, []).append((sample.extent, normalised_s(sample, reference)))
-    return {key: sorted(measured) for key, measured in points.items()}

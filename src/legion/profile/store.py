@@ -94,7 +94,8 @@ def _is_sound_link(sample: LinkSample) -> bool:
 
 
 def _is_sound_port(sample: PortSample) -> bool:
-    return len(sample.alone_s) > 1 and all(map(_all_positive, (*sample.alone_s.values(), sample.together_s)))
+    rounds = (*sample.alone_s.values(), sample.together_s)
+    return len(sample.alone_s) > 1 and all(len(each) > 0 and min(each) >= 0 for each in rounds)
 
 
 def _all_positive(values: Sequence[float]) -> bool:

@@ -56,10 +56,10 @@ def port_samples(
     frames = [_by_instruction(timeline) for timeline in timelines]
 
     def seconds(way: Way, tensors: Sequence[str]) -> tuple[float, ...]:
-        """From the first of these transfers' start to the last one's end."""
+        """From the first of these transfers' start to the last one's end, by clocks that are not quite the same."""
         meant = [each for each in transfers if each.way == way and each.tensor in tensors]
         spans = [[_span(frame, transfers, each) for each in meant] for frame in frames]
-        return tuple(max(end for _, end in frame) - min(start for start, _ in frame) for frame in spans)
+        return tuple(max(0.0, max(end for _, end in frame) - min(start for start, _ in frame)) for frame in spans)
 
     def sample(way: Way) -> PortSample:
         return PortSample(

@@ -12,13 +12,13 @@ from legion.profile.store import FORMAT_VERSION
 from legion.session.cluster import Cluster
 from legion.session.entries import Entries, key_of
 
-DEFAULT_FOLDER = Path.home() / ".cache" / "legion"
+DEFAULT_FOLDER = Path("~/.cache/legion")
 
 OLDEST_PROFILE = timedelta(days=1)
 """Boards get slower, by heat or by other work, and measuring takes seconds: older profiles are not believed."""
 
 _MOST_PROFILES = 50
-_MOST_PLANS = 500
+_MOST_PLANS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,9 @@ class Cache:
     """
 
     def __init__(self, folder: str | Path = DEFAULT_FOLDER) -> None:
-        self._profiles = Entries(Path(folder) / "profiles", KeptProfile, _MOST_PROFILES)
-        self._plans = Entries(Path(folder) / "plans", KeptPlan, _MOST_PLANS)
+        home = Path(folder).expanduser()
+        self._profiles = Entries(home / "profiles", KeptProfile, _MOST_PROFILES)
+        self._plans = Entries(home / "plans", KeptPlan, _MOST_PLANS)
 
     def profile(self, model: Model, cluster: Cluster) -> KeptProfile | None:
         """The devices' profile, unless it is too old."""

@@ -1,6 +1,6 @@
 """The distance of an answer from that of ONNX Runtime on the whole model, in this process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def effect_of_change(
 def effect(answers: Sequence[Mapping[str, Array]], expected: Sequence[Mapping[str, Array]]) -> Effect:
     """How the outputs for each input, at least one, differ from those expected."""
     differences = [compare(there, here) for there, here in zip(answers, expected, strict=True)]
-    rankings = list(zip(_best_classes(answers), _best_classes(expected), strict=True))
+    rankings = [each for there, here in zip(answers, expected, strict=True) for each in _rankings(there, here)]
     return Effect(
         inputs=len(answers),
         difference=Comparison(
@@ -107,10 +107,16 @@ def _answers(model: str | Path | bytes, feeds: Sequence[Mapping[str, Array]]) ->
     return [whole.run(each) for each in feeds]
 
 
-def _best_classes(answers: Sequence[Mapping[str, Array]]) -> list[list[int]]:
-    """The best five classes of each row of class scores, the best first."""
-    scores = [output.reshape(output.shape[:2]) for outputs in answers for output in outputs.values() if _ranks(output)]
-    return [row for output in scores for row in np.argsort(-output, axis=1, kind="stable")[:, :_BEST].tolist()]
+def _rankings(outputs: Mapping[str, Array], expected: Mapping[str, Array]) -> Iterator[tuple[list[int], list[int]]]:
+    """For each row of class scores the best five classes, the best first, and those expected."""
+    for name, output in outputs.items():
+        if _ranks(output) and output.shape == expected[name].shape:
+            yield from zip(_best_classes(output), _best_classes(expected[name]), strict=True)
+
+
+def _best_classes(scores: Array) -> list[list[int]]:
+    by_row = scores.reshape(scores.shape[:2])
+    return np.argsort(-by_row, axis=1, kind="stable")[:, :_BEST].tolist()
 
 
 def _ranks(output: Array) -> bool:

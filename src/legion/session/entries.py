@@ -51,15 +51,19 @@ class Entries(Generic[T]):
 
     def put(self, key: str, value: T) -> None:
         """Keep a value in the place of what was there, and forget the oldest where there are too many."""
-        content = msgspec.msgpack.encode(value, enc_hook=_encoded)
         try:
+            content = msgspec.msgpack.encode(value, enc_hook=_encoded)
             self._folder.mkdir(parents=True, exist_ok=True)
             self._write(key, _digest(content) + content)
-            files = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-            for path in files[: -self._most]:
-                path.unlink(missing_ok=True)
-        except OSError as exc:
-            _logger.warning("nothing can be kept in %s (%s); free some space there, or name another", self._folder, exc)
+            self._forget()
+        except (OSError, TypeError) as exc:
+            _logger.warning("%s cannot be kept in %s (%s); it will be made anew", key, self._folder, exc)
+
+    def _forget(self) -> None:
+        """The oldest entries, those that another process has just forgotten or is writing left alone."""
+        written = {path: path.stat().st_mtime_ns for path in self._folder.glob("[!.]*") if path.exists()}
+        for path in sorted(written, key=lambda path: written[path])[: -self._most]:
+            path.unlink(missing_ok=True)
 
     def _write(self, key: str, content: bytes) -> None:
         handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=self._folder)
@@ -78,7 +82,7 @@ def _digest(content: bytes) -> bytes:
 
 def _encoded(value: object) -> tuple[str, tuple[int, ...], bytes]:
     if not isinstance(value, np.ndarray):
-        raise NotImplementedError
+        raise TypeError(f"a {type(value).__name__} is none of Legion's data")
     array = cast("Array", value)
     return array.dtype.str, array.shape, array.tobytes()
 

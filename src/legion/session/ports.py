@@ -11,11 +11,12 @@ _WARMUPS = 1
 
 
 def measure_ports(cluster: Cluster) -> tuple[PortSample, ...]:
-    """Messages of the first two devices in turn and at once, to them and back; nothing where there is one device alone.
+    """Messages of the first two devices in turn and at once, to them and back.
 
-    It takes the place of the installed plan. Raises PeerError, with the device's name, if one fails.
+    Nothing where there is one device alone, or all are on this machine, so that messages pass no port. It takes the
+    place of the installed plan. Raises PeerError, with the device's name, if one fails.
     """
-    if len(cluster.devices) < 2:
+    if len(cluster.devices) < 2 or cluster.share_machine:
         return ()
     first, second = tuple(cluster.devices)[:2]
     devices = first, second

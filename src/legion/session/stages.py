@@ -61,9 +61,9 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
             progress(f"measuring the link to {name}", 1.0)
             newer, older = with_links(cluster, name, layers, policy), measured.get(name)
             measured[name] = newer if older is None else merged(older, newer)
-        unequal = lacking(plans, tuple(cluster.devices), measured)
-        for name, layers in _measured_layers(cluster, unequal, policy, progress).items():
-            measured[name] = with_layers(measured[name], layers)
+        while unequal := lacking(plans, tuple(cluster.devices), measured):
+            for name, layers in _measured_layers(cluster, unequal, policy, progress).items():
+                measured[name] = with_layers(measured[name], layers)
         ports = measure_ports(cluster) if first or known is None else known.ports
     return Profile(devices=measured, ports=ports)
 

@@ -16,7 +16,7 @@ from legion.geometry.demand import Demand
 from legion.model.signature import layer_signature
 from legion.profile.extents import tile, whole_extent
 from legion.profile.samples import Profile
-from legion.profile.statistics import seconds_by_extent
+from legion.profile.statistics import pooled_seconds
 from legion.profile.training import plan_training, training_models
 from support.networks import small
 from unit.profile.profile_building import device_profile, layer_sample, link_sample
@@ -70,7 +70,7 @@ def test_missing_training_samples_are_an_error_not_zero():
     for lacking in (0, 60, 119):
         fewer = replace(device, layers=(*device.layers[:lacking], *device.layers[lacking + 1 :]))
         with pytest.raises(InputError, match="Device a lacks training samples"):
-            fit_regression("a", seconds_by_extent(fewer))
+            fit_regression("a", pooled_seconds({"a": fewer})["a"])
     with pytest.raises(InputError, match="lacks device b"):
         learned_cost_model(small("vgg16").model, Demand(small("vgg16").model), Profile(devices={"a": device}), ("b",))
 

@@ -13,6 +13,7 @@ from geometry_building import (
     run_whole,
     slice_of,
 )
+from onnx import TensorProto
 
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
@@ -139,6 +140,18 @@ def test_an_input_with_two_casts_is_not_padded():
     assert localize(model, segment, ConstantPool(model)).buffers[0].padding == ()
     whole = run_whole(model, feeds)
     assert_close(run_segment(model, segment, feeds)["y"], whole["y"][:, :, :3], whole["y"])
+
+
+def test_what_a_cast_makes_integers_of_is_not_padded():
+    """There is no infinity among integers, which a pool's padding has to be."""
+    feeds = {"x": -10.0 - 20.0 * np.arange(8, dtype=np.float32).reshape(1, 1, 8, 1).repeat(8, axis=3) / 8}
+    nodes = [
+        node("Cast", ["x"], "u", to=TensorProto.INT8),
+        node("MaxPool", ["u"], "y", kernel_shape=[3, 3], pads=[1] * 4),
+    ]
+    model = make_model(nodes, feeds, {})
+    segment = build_segment(Demand(model), range(len(model.layers)), {"y": rows(model, "y", 0, 3)})
+    assert np.array_equal(run_segment(model, segment, feeds)["y"], run_whole(model, feeds)["y"][:, :, :3])
 
 
 def test_a_cast_that_others_read_too_is_not_padded():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legion.profile.statistics import normalised_s, pooled_seconds, reference_s, seconds_by_extent
+from legion.profile.statistics import normalised_s, pooled_seconds, reference_s
 from unit.profile.profile_building import device_profile, layer_sample
 
 
@@ -28,10 +28,12 @@ def test_reference_is_the_median_over_the_whole_device():
 
 def test_points_come_by_signature_and_ascending_extent():
     layers = [layer_sample(key=key, extent=extent) for key, extent in (("a", 8), ("b", 3), ("a", 2), ("a", 4))]
-    points = seconds_by_extent(device_profile(layers=layers))
+    profiles = {"one": device_profile(layers=layers), "none": device_profile(layers=[])}
+    pooled = pooled_seconds(profiles)
+    points = pooled["one"]
     assert [extent for extent, _ in points["a"]] == [2, 4, 8]
     assert [extent for extent, _ in points["b"]] == [3]
-    assert not seconds_by_extent(device_profile(layers=[]))
+    assert not pooled["none"]
 
 
 def test_equal_devices_count_as_one_measured_several_times():
@@ -41,7 +43,7 @@ def test_equal_devices_count_as_one_measured_several_times():
 
     profiles = {
         "a": measured("a", "m", 1.0, 1.0),
-        "b": measured("b", "m", 2.0, 1.05),
+        "b": measured("b", "m", 2.1, 1.05),
         "c": measured("c", "m", 9.0, 1.0),
         "slower": measured("slower", "m", 5.0, 1.5),
         "other": measured("other", "n", 7.0, 1.0),

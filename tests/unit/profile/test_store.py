@@ -63,7 +63,7 @@ def corrupted(change):
         lambda _: "[]",
         lambda _: '{"profile": {"devices": {}}}',
         lambda text: text.replace('"format_version": 2', '"format_version": 99'),
-        lambda text: text.replace('"together_s": [\n     2.0', '"together_s": [\n     0.0'),
+        lambda text: text.replace('"together_s": [\n     2.0', '"together_s": [\n     -1.0'),
         lambda text: text.replace('"format_version": 2', '"format_version": "1"'),
         corrupted(lambda device: device.pop("links")),
         corrupted(lambda device: device.update(round_trip_s=-1.0)),

@@ -50,6 +50,13 @@ def test_only_class_scores_are_ranked(shape: tuple[int, ...], rankings: int) -> 
     assert effect([answer], [answer]).rankings == rankings
 
 
+def test_outputs_meet_by_their_names() -> None:
+    two = {"first": BEFORE["scores"], "second": -BEFORE["scores"]}
+    same = effect([dict(reversed(two.items()))], [two])
+    assert (same.rankings, same.same_best) == (2, 2)
+    assert effect([BEFORE], [BEFORE | two]).rankings == 1
+
+
 def test_numbers_that_are_no_longer_finite() -> None:
     assert compare(scores(1, np.inf), scores(1, 2)).max_absolute == np.inf
     assert compare(scores(1, np.nan), scores(1, 2)).max_absolute == np.inf
