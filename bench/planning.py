@@ -4,9 +4,11 @@ Method: wall seconds. `profile`: VGG-16 on one local worker of one thread, with 
 measurement policy; each of several rounds starts a new worker. `plan`: ResNet-50 on six devices from a
 profile in memory (one device's samples under six names, at speeds that differ), Demand and matrices built anew in each
 round, by `legion` (wild card by prediction) and by `auto`, no trials; the first round is reported apart, since it
-imports and warms up.
+imports and warms up. `plan again`: the same by `auto` with a cache that has the plan.
 """
 
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
@@ -15,9 +17,12 @@ from rich.console import Console
 
 from bench.results_file import write_results
 from legion.model import zoo
+from legion.model.model import Model
 from legion.model.onnx_import import load_model
 from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
+from legion.session.cache import Cache
 from legion.session.cluster import local_cluster
+from legion.session.reuse import choose_once
 from legion.session.stages import Planning, profile_devices
 
 ROUNDS = 5
@@ -37,7 +42,7 @@ class Timing:
 
 def main() -> None:
     """Measure both, and write the results."""
-    timings = [_profiling("vgg16"), *(_planning(name, policy) for name in zoo.NAMES for policy in POLICIES)]
+    timings = [_profiling("vgg16"), *(timing for name in zoo.NAMES for timing in _planning(name))]
     console = Console()
     for timing in timings:
         console.print(f"{timing.what}: {timing.median_s:.2f} s (first {timing.seconds[0]:.2f} s)")
@@ -56,18 +61,27 @@ def _profiling(name: str) -> Timing:
     return Timing(what=f"profile {name} on one device", seconds=tuple(seconds))
 
 
-def _planning(name: str, policy: str) -> Timing:
+def _planning(name: str) -> Iterator[Timing]:
     model = load_model(zoo.build(name).SerializeToString())
     with local_cluster(1) as cluster:
         (measured,) = profile_devices(model, cluster, policy=MeasurementPolicy(rounds=1)).devices.values()
-    devices = {f"device-{index}": _slower(measured, factor) for index, factor in enumerate(SLOWDOWNS)}
+    profile = Profile(devices={f"device-{index}": _slower(measured, factor) for index, factor in enumerate(SLOWDOWNS)})
+    for policy in POLICIES:
+        yield _timed(f"plan {name} for {len(SLOWDOWNS)} devices by {policy}", model, profile, policy, None)
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Cache(folder)
+        choose_once(Planning(model, profile), "auto", cache)
+        yield _timed(f"plan {name} again", model, profile, "auto", cache)
+
+
+def _timed(what: str, model: Model, profile: Profile, policy: str, cache: Cache | None) -> Timing:
     seconds: list[float] = []
     for _ in range(ROUNDS):
         started = perf_counter()
-        planning = Planning(model, Profile(devices=devices))
-        planning.programs(planning.choose(policy).scheme)
+        planning = Planning(model, profile)
+        planning.programs(choose_once(planning, policy, cache).choice.scheme)
         seconds.append(perf_counter() - started)
-    return Timing(what=f"plan {name} for {len(devices)} devices by {policy}", seconds=tuple(seconds))
+    return Timing(what=what, seconds=tuple(seconds))
 
 
 def _slower(profile: DeviceProfile, factor: float) -> DeviceProfile:
