@@ -2,24 +2,26 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.markdown import fill_tables, markdown_table
+from bench.paper.cells import PAPER_RESULTS
 from bench.results_file import RESULTS, read_results
 
 README = Path(__file__).parent.parent / "README.md"
 
 
 AUTO = RESULTS / "auto"
+BOARDS = ("6F", "3F+3O")
 COMPARED = ("legion", "aofl", "coedge", "auto")
 
 
 def main() -> None:
     """Fill every table whose results are there."""
-    cells = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(AUTO.glob("*.json"))]
+    cells = list(_cells())
     blocks: dict[str, str] = {}
     if cells:
         blocks["auto"] = f"{_auto(cells)}\n{_setting(cells[-1]['setting'])}"
@@ -28,6 +30,14 @@ def main() -> None:
             content = read_results(name)
             blocks[name] = f"{table(content['results'])}\n{_setting(content['setting'])}"
     fill_tables(README, blocks)
+
+
+def _cells() -> Iterator[Any]:
+    """All that was measured on the boards of the table: by `bench.auto`, else with the paper's policies."""
+    for devices in BOARDS:
+        found = {path.stem: path for folder in (PAPER_RESULTS, AUTO) for path in folder.glob(f"*-{devices}.json")}
+        for name in sorted(found):
+            yield json.loads(found[name].read_text(encoding="utf-8"))
 
 
 def _auto(cells: Sequence[Any]) -> str:
