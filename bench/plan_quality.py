@@ -13,6 +13,7 @@ from time import process_time
 import onnx
 from rich.console import Console
 
+from bench.boards import slower
 from bench.results_file import write_results
 from legion.cost.tables import Tables, build_tables
 from legion.model import zoo
@@ -105,15 +106,12 @@ def boards(model: Model) -> Profile:
 
 
 def _board(device: DeviceProfile, factor: float) -> DeviceProfile:
-    layers = tuple(
-        replace(sample, seconds=tuple(value * factor for value in sample.seconds)) for sample in device.layers
-    )
     links = tuple(
         LinkSample(direction=direction, size_bytes=size, seconds=(LINK_LATENCY_S + size / LINK_BYTES_PER_S,))
         for direction in ("set", "get")
         for size in LINK_SIZES
     )
-    return replace(device, layers=layers, links=links, handling_s=device.handling_s * factor)
+    return replace(slower(device, factor), links=links)
 
 
 def resnet152() -> onnx.ModelProto:

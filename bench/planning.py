@@ -9,17 +9,18 @@ imports and warms up. `plan again`: the same by `auto` with a cache that has the
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
 from rich.console import Console
 
+from bench.boards import slower
 from bench.results_file import write_results
 from legion.model import zoo
 from legion.model.model import Model
 from legion.model.onnx_import import load_model
-from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
+from legion.profile.samples import MeasurementPolicy, Profile
 from legion.session.cache import Cache
 from legion.session.cluster import local_cluster
 from legion.session.reuse import choose_once
@@ -65,7 +66,7 @@ def _planning(name: str) -> Iterator[Timing]:
     model = load_model(zoo.build(name).SerializeToString())
     with local_cluster(1) as cluster:
         (measured,) = profile_devices(model, cluster, policy=MeasurementPolicy(rounds=1)).devices.values()
-    profile = Profile(devices={f"device-{index}": _slower(measured, factor) for index, factor in enumerate(SLOWDOWNS)})
+    profile = Profile(devices={f"device-{index}": slower(measured, factor) for index, factor in enumerate(SLOWDOWNS)})
     for policy in POLICIES:
         yield _timed(f"plan {name} for {len(SLOWDOWNS)} devices by {policy}", model, profile, policy, None)
     with tempfile.TemporaryDirectory() as folder:
@@ -82,13 +83,6 @@ def _timed(what: str, model: Model, profile: Profile, policy: str, cache: Cache 
         planning.programs(choose_once(planning, policy, cache).choice.scheme)
         seconds.append(perf_counter() - started)
     return Timing(what=what, seconds=tuple(seconds))
-
-
-def _slower(profile: DeviceProfile, factor: float) -> DeviceProfile:
-    layers = tuple(
-        replace(sample, seconds=tuple(value * factor for value in sample.seconds)) for sample in profile.layers
-    )
-    return replace(profile, layers=layers)
 
 
 if __name__ == "__main__":
