@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
+from hypothesis import strategies as st
+
 from legion.geometry.constant_pool import ConstantPool
 from legion.geometry.demand import Demand
 from legion.model.model import Model
@@ -12,6 +14,24 @@ from legion.plan.compile import compile_plan
 from legion.plan.executable import ExecutablePlan
 from legion.plan.lower import lower
 from legion.plan.verify import verify
+
+SCHEMES = {
+    "cuts": st.sets(st.integers(1, 71), max_size=12),
+    "fractions": st.lists(st.floats(0.02, 1.0), min_size=1, max_size=5),
+    "via_controller": st.booleans(),
+    "features": st.booleans(),
+    "borders_first": st.booleans(),
+}
+"""Strategies for the arguments of `drawn_plan`, whatever the model."""
+
+
+def drawn_plan(
+    model: Model, cuts: Iterable[int], fractions: Iterable[float], *, via_controller: bool, **order: bool
+) -> ExecutablePlan:
+    """A verified plan of groups and shares that were drawn: cuts beyond the model's layers do not count."""
+    shares = {f"device-{index}": fraction for index, fraction in enumerate(fractions)}
+    inner = [cut for cut in cuts if cut < len(model.layers)]
+    return split_plan(model, shares, via_controller=via_controller, cuts=inner, **order)
 
 
 def split_plan(

@@ -19,10 +19,7 @@ from legion.plan.scheme import CONTROLLER
 from legion.profile.extents import measurable, whole_extent
 from legion.profile.pairs import IMAGE_RANK, Pair, largest_pairs
 from legion.profile.samples import DeviceProfile, Profile
-from legion.profile.statistics import pooled_seconds
-
-Points = Mapping[str, Sequence[tuple[int, float]]]
-"""Measured (extent, seconds) by signature."""
+from legion.profile.statistics import Points, pooled_seconds
 
 FREE = ExtentCurve(extents=(0, 1), seconds=(0.0, 0.0))
 """Of a layer whose shapes depend on data."""
@@ -99,9 +96,8 @@ def _saved_s_per_byte(model: Model, separate: CostModel, device: str, points: Po
     """
     saved_times_bytes = bytes_squared = 0.0
     for pair in pairs:
-        apart_s = separate.run_s(device, pair.segment) - separate.message_s(
-            device
-        )  # no step of a program is in samples
+        # Samples hold no step of a program, which a run counts.
+        apart_s = separate.run_s(device, pair.segment) - separate.message_s(device)
         together_s = ExtentCurve.through(_measured(model, device, points, pair.key)).at(pair.extent)
         kept_bytes = pair.segment.boxes[pair.tensor].volume * separate.image_item_bytes[pair.tensor]
         saved_times_bytes += (apart_s - together_s) * kept_bytes / together_s**2

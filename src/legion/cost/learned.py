@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from legion.cost.fit import FREE, Points, model_of_curves, profiles_of
+from legion.cost.fit import FREE, model_of_curves, profiles_of
 from legion.cost.layer_cost import ExtentCurve
 from legion.cost.least_squares import relative_least_squares
 from legion.cost.model import CostModel
@@ -17,7 +17,7 @@ from legion.model.model import Model
 from legion.model.signature import layer_signature
 from legion.profile.extents import measurable, measured_extents, tile, whole_extent
 from legion.profile.samples import Profile
-from legion.profile.statistics import pooled_seconds
+from legion.profile.statistics import Points, pooled_seconds
 from legion.profile.training import training_models
 
 Regression = Mapping[Kind, NDArray[np.float64]]

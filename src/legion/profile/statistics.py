@@ -21,42 +21,48 @@ def normalised_s(sample: LayerSample, reference_s: float) -> float:
     )
 
 
-def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]:
-    """By device and layer signature the measured (extent, seconds), by ascending extent.
+Points = Mapping[str, Sequence[tuple[int, float]]]
+"""Measured (extent, seconds) by layer signature, by ascending extent."""
 
-    Devices that are equal count as one measured several times.
-    Equal devices share the measuring. And noise of single samples would otherwise look like devices that are better at
-    some layers, which a search exploits. All are taken at the speed of the median device, by the reference kernel.
+
+def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Points]:
+    """What each device takes for the layers that it or an equal device was measured with.
+
+    Devices that are equal count as one measured several times: they share the measuring. And noise of single samples
+    would otherwise look like devices that are better at some layers, which a search exploits. All are taken at the
+    speed of the median device, by the reference kernel.
     """
-    pooled: dict[str, Mapping[str, Sequence[tuple[int, float]]]] = {}
-    for name, others in equals(profiles).items():
-        equal = [profiles[other] for other in others if profiles[other].layers]
-        measured: dict[str, dict[int, list[float]]] = {}
-        common_s = median([reference_s(profile) for profile in equal] or [0.0])
-        for sample in (sample for profile in equal for sample in profile.layers):
-            seconds = normalised_s(sample, common_s)
-            measured.setdefault(sample.key, {}).setdefault(sample.extent, []).append(seconds)
-        pooled[name] = {
-            key: [(extent, median(seconds)) for extent, seconds in sorted(by_extent.items())]
-            for key, by_extent in measured.items()
-        }
-    return pooled
+    equal = {name: tuple(others) for name, others in equals(profiles).items()}
+    pools = {others: _pool([profiles[other] for other in others]) for others in set(equal.values())}
+    return {name: pools[others] for name, others in equal.items()}
 
 
-def equals(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Sequence[str]]:
-    """By device, those equal to it, itself among them: of one kind of machine, engine and threads, whose reference
-    kernel takes the same within a tenth.
-    """
+def _pool(profiles: Sequence[DeviceProfile]) -> Points:
+    """Of equal devices, as one."""
+    measured: dict[str, dict[int, list[float]]] = {}
+    common_s = median([reference_s(profile) for profile in profiles if profile.layers] or [0.0])
+    for sample in (sample for profile in profiles for sample in profile.layers):
+        seconds = normalised_s(sample, common_s)
+        measured.setdefault(sample.key, {}).setdefault(sample.extent, []).append(seconds)
     return {
-        name: [other for other, each in profiles.items() if _are_equal(profile, each)]
-        for name, profile in profiles.items()
+        key: [(extent, median(seconds)) for extent, seconds in sorted(by_extent.items())]
+        for key, by_extent in measured.items()
     }
 
 
-def _are_equal(one: DeviceProfile, other: DeviceProfile) -> bool:
-    if one is other:
-        return True
-    if not one.layers or not other.layers or not same_kind(one.device, other.device):
-        return False
-    references = reference_s(one), reference_s(other)
-    return max(references) <= _SAME_REFERENCE * min(references)
+def equals(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Sequence[str]]:
+    """By device, those equal to it, itself among them: of one kind, and by the reference kernel equally fast.
+
+    That is of one kind of machine, engine and threads, and within a tenth.
+    """
+    references = {name: reference_s(profile) for name, profile in profiles.items() if profile.layers}
+
+    def are_equal(one: str, other: str) -> bool:
+        if one == other:
+            return True
+        if not {one, other} <= references.keys() or not same_kind(profiles[one].device, profiles[other].device):
+            return False
+        pair = references[one], references[other]
+        return max(pair) <= _SAME_REFERENCE * min(pair)
+
+    return {one: [other for other in profiles if are_equal(one, other)] for one in profiles}

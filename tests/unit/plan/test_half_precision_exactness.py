@@ -5,7 +5,6 @@ from functools import cache
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from legion.engine.reference import ReferenceEngine
 from legion.model.model import Array, Model
@@ -17,7 +16,7 @@ from legion.policy.policies import POLICIES
 from legion.session.stages import Planning
 from support.interpreter import Interpreter
 from support.networks import Network, network_of, small
-from support.plans import split_plan
+from support.plans import SCHEMES, drawn_plan, split_plan
 from support.profiles import counted_profile
 
 EFFECT = 3e-3
@@ -52,25 +51,10 @@ def sent_bytes(model: Model, plan: ExecutablePlan) -> dict[int, int]:
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=5, deadline=None)
-@given(
-    cuts=st.sets(st.integers(1, 71), max_size=12),
-    fractions=st.lists(st.floats(0.02, 1.0), min_size=1, max_size=5),
-    via_controller=st.booleans(),
-    features=st.booleans(),
-    borders_first=st.booleans(),
-)
-def test_the_answer_does_not_depend_on_the_plan(
-    name: str, cuts: set[int], fractions: list[float], via_controller: bool, features: bool, borders_first: bool
-) -> None:
+@given(**SCHEMES)
+def test_the_answer_does_not_depend_on_the_plan(name: str, **scheme: object) -> None:
     network = halved(name)
-    plan = split_plan(
-        network.model,
-        {f"device-{index}": fraction for index, fraction in enumerate(fractions)},
-        via_controller=via_controller,
-        cuts=[cut for cut in cuts if cut < len(network.model.layers)],
-        features=features,
-        borders_first=borders_first,
-    )
+    plan = drawn_plan(network.model, **scheme)
     outputs = Interpreter(network.model, plan).run(network.feeds)
     for output, expected in alone(name).items():
         assert np.array_equal(outputs[output], expected)
