@@ -18,6 +18,9 @@ from legion.plan.scheme import CONTROLLER
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
+_LEAST_S = 1e-12
+"""Keeps a network whose layers are all counted as free from dividing by zero."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Edge:
@@ -63,6 +66,11 @@ class Tables:
     def least_whole_s(self) -> Array:
         """Seconds of each whole layer on the device that is fastest there."""
         return np.array([seconds[:, -1].min() for seconds in self.seconds])
+
+    @property
+    def speeds(self) -> Array:
+        """Whole models per second of each device, if it ran every layer alone."""
+        return 1.0 / np.maximum(np.sum([seconds[:, -1] for seconds in self.seconds], axis=0), _LEAST_S)
 
 
 def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequence[str]) -> Tables:

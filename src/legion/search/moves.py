@@ -7,9 +7,6 @@ import numpy as np
 from legion.cost.tables import Places, Tables
 from legion.search.row_plans import Flags, RowPlans
 
-_LEAST_S = 1e-12
-"""Keeps a network whose layers are all counted as free from dividing by zero."""
-
 _ALONE = 0.3
 """How often a change is one of a single layer."""
 
@@ -35,8 +32,7 @@ class Moves:
         self._splittable = self._extents > 1
         self._boundaries = np.arange(len(tables.devices) + 1)
         self._devices = len(tables.devices)
-        speeds = 1.0 / np.maximum(np.sum([seconds[:, -1] for seconds in tables.seconds], axis=0), _LEAST_S)
-        self._speeds = speeds / speeds.sum()
+        self._speeds = tables.speeds / tables.speeds.sum()
         self._random = random
         self._keep_shares = keep_shares
         # How often each is drawn, against the others; found by trying.

@@ -12,9 +12,6 @@ from legion.search.row_plans import Flags, RowPlans, joined
 _CHEAP = 0.25
 """A layer that takes less than this fraction of a mean one is fused with the one before."""
 
-_LEAST_S = 1e-12
-"""Keeps a network whose layers are all counted as free from dividing by zero."""
-
 _TAILS = (0.5, 0.7, 0.85)
 """Fractions of the work after which all goes to one device."""
 
@@ -23,7 +20,7 @@ def seeds(tables: Tables) -> RowPlans:
     """Each device alone, the fastest first; then the fastest two, three..., see `shared`, to the end, or with the last
     layers on the fastest device alone.
     """
-    speeds = 1.0 / np.maximum(np.sum([seconds[:, -1] for seconds in tables.seconds], axis=0), _LEAST_S)
+    speeds = tables.speeds
     by_speed = np.argsort(-speeds, kind="stable")
     batches = [alone(tables, int(device)) for device in by_speed]
     for count in range(2, len(by_speed) + 1):
