@@ -9,17 +9,15 @@ from legion.errors import InputError
 from legion.geometry.local_graph import LocalGraph
 from legion.model.model import Array
 
-_MAX_OWED_S = 0.3e-3
-"""A sleep that lasts longer than this beyond its time was kept waiting by other work."""
-
 
 class Pacer:
     """Slows down what one thread does to `speed`, a fraction of a core of this machine; 1 changes nothing.
 
-    It sleeps, and so takes neither the core nor the network from others, unlike a processor quota. A
-    sleep lasts a little longer than told (about 0.1 ms), which is taken off the next ones. `overrun_s` adds up by how
-    much paced work ended later for other reasons: because this machine was busy. `clock` and
-    `processor_clock` are in seconds, the latter counting the calling thread's processor time.
+    It sleeps, and so takes neither the core nor the network from others, unlike a processor quota. By how much work ends
+    late, because a sleep lasted longer than told or this machine was busy, is taken off the next sleeps: on the slower
+    processor the work after it would have begun sooner. What is not made up for until the thread `waited` for something
+    is an overrun. `clock` and `processor_clock` are in seconds, the latter counting the calling thread's processor
+    time.
 
     Raises InputError for a speed that is not above 0 and up to 1.
     """
@@ -35,11 +33,21 @@ class Pacer:
         if not 0 < speed <= 1:
             raise InputError(f"a speed of {speed:g} cannot be emulated; choose one above 0 and up to 1")
         self.speed = speed
-        self.overrun_s = 0.0
-        self._owed_s = 0.0
+        self._late_s = 0.0
+        self._overrun_s = 0.0
         self._clock = clock
         self._processor_clock = processor_clock
         self._sleep = sleep
+
+    @property
+    def overrun_s(self) -> float:
+        """The sum of overruns so far, and what could still be made up for."""
+        return self._overrun_s + self._late_s
+
+    def waited(self) -> None:
+        """Work that comes now would not have begun sooner if that before it had ended in time."""
+        self._overrun_s += self._late_s
+        self._late_s = 0.0
 
     def time(self) -> float:
         """Seconds for measuring what this thread computes: processor time over speed, which other work on this machine
@@ -64,20 +72,11 @@ class Pacer:
             return
         start_s, start_cpu_s = self._clock(), self._processor_clock()
         yield
-        early_s = start_s + (self._processor_clock() - start_cpu_s) / self.speed - self._clock()
-        if early_s < 0:
-            self.overrun_s -= early_s
-        elif early_s <= self._owed_s:
-            self._owed_s -= early_s
-        else:
-            self._sleep_for(early_s - self._owed_s)
-
-    def _sleep_for(self, seconds: float) -> None:
-        start_s = self._clock()
-        self._sleep(seconds)
-        late_s = self._clock() - start_s - seconds
-        self._owed_s = min(late_s, _MAX_OWED_S)
-        self.overrun_s += late_s - self._owed_s
+        due_s = start_s + (self._processor_clock() - start_cpu_s) / self.speed - self._late_s
+        early_s = due_s - self._clock()
+        if early_s > 0:
+            self._sleep(early_s)
+        self._late_s = max(0.0, self._clock() - due_s)
 
 
 class PacedEngine:

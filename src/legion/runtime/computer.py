@@ -104,7 +104,7 @@ class Computer:
         self._thread.join(timeout_s)
 
     def _work(self) -> None:
-        while (work := self._queue.get()) is not None:
+        while (work := self._next()) is not None:
             match work:
                 case ExecuteBatch():
                     self._execute(work)
@@ -112,6 +112,12 @@ class Computer:
                     self._answer(work)
                 case clean_up:
                     clean_up()
+
+    def _next(self) -> Work | Callable[[], None] | None:
+        """What is to be done next, waiting for it if need be."""
+        if self._queue.empty():
+            self._pacer.waited()
+        return self._queue.get()
 
     def _execute(self, work: ExecuteBatch) -> None:
         if work.epoch != self._epoch or self._interpreter is None:
