@@ -19,7 +19,7 @@ from legion.plan.scheme import CONTROLLER
 from legion.profile.extents import measurable, whole_extent
 from legion.profile.pairs import IMAGE_RANK, Pair, largest_pairs
 from legion.profile.samples import DeviceProfile, Profile
-from legion.profile.statistics import Points, pooled_seconds
+from legion.profile.statistics import Points, pooled_seconds, variations
 
 FREE = ExtentCurve(extents=(0, 1), seconds=(0.0, 0.0))
 """Of a layer whose shapes depend on data."""
@@ -37,7 +37,9 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     separate = model_of_curves(model, demand, profile, curves)
     pairs = largest_pairs(model, demand)
     saved = {device: _saved_s_per_byte(model, separate, device, measured, pairs) for device, measured in points.items()}
-    return replace(separate, saved_s_per_byte=saved)
+    varying = variations(profile.devices)
+    variation = {device: varying[device] for device in points}
+    return replace(separate, saved_s_per_byte=saved, variation=variation)
 
 
 def profiles_of(profile: Profile, devices: Sequence[str]) -> Mapping[str, DeviceProfile]:
@@ -51,7 +53,7 @@ def profiles_of(profile: Profile, devices: Sequence[str]) -> Mapping[str, Device
 def model_of_curves(
     model: Model, demand: Demand, profile: Profile, curves: Mapping[str, tuple[ExtentCurve, ...]]
 ) -> CostModel:
-    """The cost model of the devices that have curves, where nothing is saved by running layers as one."""
+    """The cost model of the devices that have curves, where nothing is saved by running layers as one, or varies."""
     profiles = profiles_of(profile, tuple(curves))
     copy_bytes_per_s = {device: measured.copy_bytes_per_s for device, measured in profiles.items()}
     handling_s = {device: measured.handling_s for device, measured in profiles.items()}
@@ -64,6 +66,7 @@ def model_of_curves(
         },
         curves=curves,
         saved_s_per_byte=dict.fromkeys(curves, 0.0),
+        variation=dict.fromkeys(curves, 0.0),
         ports={device: fit_ports(measured) for device, measured in profiles.items()},
         copy_bytes_per_s={**copy_bytes_per_s, CONTROLLER: max(copy_bytes_per_s.values())},
         handling_s={**handling_s, CONTROLLER: median(each.controller_handling_s for each in profiles.values())},

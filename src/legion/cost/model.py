@@ -28,15 +28,17 @@ class CostModel:
     """What running, copying and sending takes on the devices of a plan, for one model.
 
     `curves` gives each device one curve per layer. `image_item_bytes` has an entry for each tensor of rank 4 or more,
-    and `saved_s_per_byte` is what each byte of these saves that never leaves a segment. `copy_bytes_per_s` and
-    `handling_s` have an entry for the controller too, which is taken to copy as fast as the fastest device; its ports
-    are as fast as the other end's.
+    and `saved_s_per_byte` is what each byte of these saves that never leaves a segment. `variation` is by how much a
+    device's runs differ from frame to frame: the standard deviation as a fraction of the seconds. `copy_bytes_per_s`
+    and `handling_s` have an entry for the controller too, which is taken to copy as fast as the fastest device; its
+    ports are as fast as the other end's.
     """
 
     layers: tuple[LayerShape, ...]
     image_item_bytes: Mapping[str, int]
     curves: Mapping[str, tuple[ExtentCurve, ...]]
     saved_s_per_byte: Mapping[str, float]
+    variation: Mapping[str, float]
     ports: Mapping[str, Ports]
     copy_bytes_per_s: Mapping[str, float]
     handling_s: Mapping[str, float]

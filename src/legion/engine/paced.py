@@ -13,11 +13,11 @@ from legion.model.model import Array
 class Pacer:
     """Slows down what one thread does to `speed`, a fraction of a core of this machine; 1 changes nothing.
 
-    It sleeps, and so takes neither the core nor the network from others, unlike a processor quota. By how much work ends
-    late, because a sleep lasted longer than told or this machine was busy, is taken off the next sleeps: on the slower
-    processor the work after it would have begun sooner. What is not made up for until the thread `waited` for something
-    is an overrun. `clock` and `processor_clock` are in seconds, the latter counting the calling thread's processor
-    time.
+    It sleeps, and so takes neither the core nor the network from others, unlike a processor quota. By how much work
+    ends late, because a sleep lasted longer than told or this machine was busy, is taken off the next sleeps: on the
+    slower processor the work after it would have begun sooner. What is not made up for until the thread `waited` for
+    something is an overrun. `clock` and `processor_clock` are in seconds, the latter counting the calling thread's
+    processor time.
 
     Raises InputError for a speed that is not above 0 and up to 1.
     """

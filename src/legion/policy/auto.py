@@ -8,6 +8,7 @@ from math import inf
 import numpy as np
 
 from legion.cost.tables import Array, Places, Tables, build_tables
+from legion.cost.variation import varied
 from legion.errors import InfeasibleError
 from legion.model.model import Model
 from legion.plan.assign import Shares, assign
@@ -23,13 +24,13 @@ from legion.search.evaluate import latencies_s
 from legion.search.refine import refined
 from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import seeds, shared
-from legion.simulate.simulate import simulate
+from legion.simulate.typical import FRAMES, typical_frame
 
 EVALUATIONS = 24000
-"""Plans priced in a search, at most."""
+"""Frames of plans priced in a search, at most."""
 
 _PRICED_LAYERS = 2_500_000
-"""The layers of all plans that are priced: of deep networks there are fewer plans, so that none takes too long."""
+"""The layers of all that is priced: of deep networks there are fewer plans, so that none takes too long."""
 
 _LEAST_S = 1e-12
 
@@ -72,12 +73,12 @@ class _Candidate:
 def _candidates(request: Request, tables: Tables) -> Sequence[_Candidate]:
     """What was found, each scheme once: different plans may be the same in the end."""
     candidates: list[_Candidate] = []
-    plans = _found(request, tables)
+    plans, frames = _found(request, tables), varied(request.cost, FRAMES)
     for plan in (plans[[place]] for place in range(len(plans))):
         scheme = scheme_of(request, tables, plan)
         if all(scheme != other.scheme for other in candidates):
             programs = lower(request.model, request.demand, scheme)
-            predicted = simulate(programs, request.model, request.cost)
+            predicted = typical_frame(programs, request.model, frames)
             candidates.append(_Candidate(plan=plan, scheme=scheme, predicted=predicted))
     return candidates
 

@@ -1,13 +1,14 @@
 """The paper's policy: shares by performance, the FLC of least cost, and the wild card against it."""
 
 from legion.cost.matrices import Matrices, PortModel, build_matrices
+from legion.cost.variation import varied
 from legion.plan.assign import Shares, assign
 from legion.plan.lower import lower
 from legion.plan.scheme import Scheme
 from legion.policy.base import Candidate, Choice, Flc, Request, WildCardReport, groups_of, shares_for
 from legion.search.shortest_path import Partition, least_cost_partition
 from legion.search.wild_card import WildCard, wild_card
-from legion.simulate.simulate import simulate
+from legion.simulate.typical import FRAMES, typical_frame
 
 
 class LegionPolicy:
@@ -55,7 +56,7 @@ def _candidate(request: Request, policy: str, shares: Shares, partition: Partiti
     return Candidate(
         flc=partition.groups,
         cost_s=partition.total,
-        predicted_s=simulate(programs, request.model, request.cost).latency_s,
+        predicted_s=typical_frame(programs, request.model, varied(request.cost, FRAMES)).latency_s,
         measured_s=request.trial(request.model, scheme) if request.trial is not None else None,
     )
 

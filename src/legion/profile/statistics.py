@@ -1,12 +1,16 @@
 """From samples to figures: what a layer or a message takes, with the device's drift taken out."""
 
 from collections.abc import Mapping, Sequence
-from statistics import median
+from math import sqrt
+from statistics import mean, median
 
 from legion.cluster.device import same_kind
 from legion.profile.samples import DeviceProfile, LayerSample
 
 _SAME_REFERENCE = 1.1
+
+_LONGEST = 1.5
+"""Of the median: what takes longer was held up by something else, and counts as this."""
 
 
 def reference_s(profile: DeviceProfile) -> float:
@@ -14,11 +18,16 @@ def reference_s(profile: DeviceProfile) -> float:
     return median(seconds for sample in profile.layers for seconds in sample.reference_s)
 
 
-def normalised_s(sample: LayerSample, reference_s: float) -> float:
-    """The median over rounds of `t * R0 / r`, in seconds, where r is what the reference took then: `reference_s`."""
-    return median(
+def normalised_s(sample: LayerSample, reference_s: float) -> Sequence[float]:
+    """By round `t * R0 / r`, in seconds, where r is what the reference kernel took then and R0 is `reference_s`."""
+    return [
         seconds * reference_s / reference for seconds, reference in zip(sample.seconds, sample.reference_s, strict=True)
-    )
+    ]
+
+
+def expected_s(seconds: Sequence[float]) -> float:
+    """The mean, since runs follow one another and their times add up; but a few outliers hardly count."""
+    return mean(_without_outliers(seconds))
 
 
 Points = Mapping[str, Sequence[tuple[int, float]]]
@@ -42,12 +51,37 @@ def _pool(profiles: Sequence[DeviceProfile]) -> Points:
     measured: dict[str, dict[int, list[float]]] = {}
     common_s = median([reference_s(profile) for profile in profiles if profile.layers] or [0.0])
     for sample in (sample for profile in profiles for sample in profile.layers):
-        seconds = normalised_s(sample, common_s)
-        measured.setdefault(sample.key, {}).setdefault(sample.extent, []).append(seconds)
+        measured.setdefault(sample.key, {}).setdefault(sample.extent, []).extend(normalised_s(sample, common_s))
     return {
-        key: [(extent, median(seconds)) for extent, seconds in sorted(by_extent.items())]
+        key: [(extent, expected_s(seconds)) for extent, seconds in sorted(by_extent.items())]
         for key, by_extent in measured.items()
     }
+
+
+def variations(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, float]:
+    """By how much what a device runs takes longer or shorter from one time to the next: the standard deviation as a
+    fraction, 0 where nothing was run twice. Equal devices have the same. Layers count by their time.
+    """
+    equal = {name: tuple(others) for name, others in equals(profiles).items()}
+    found = {others: _variation([profiles[other] for other in others]) for others in set(equal.values())}
+    return {name: found[others] for name, others in equal.items()}
+
+
+def _variation(profiles: Sequence[DeviceProfile]) -> float:
+    squares = freedom = 0.0
+    for profile in profiles:
+        common_s = reference_s(profile) if profile.layers else 0.0
+        for sample in profile.layers:
+            seconds = _without_outliers(normalised_s(sample, common_s))
+            middle_s = mean(seconds)
+            squares += sum((each_s - middle_s) ** 2 for each_s in seconds) / middle_s
+            freedom += (len(seconds) - 1) * middle_s
+    return sqrt(squares / freedom) if freedom else 0.0
+
+
+def _without_outliers(seconds: Sequence[float]) -> Sequence[float]:
+    longest_s = _LONGEST * median(seconds)
+    return [min(each_s, longest_s) for each_s in seconds]
 
 
 def equals(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Sequence[str]]:

@@ -8,6 +8,7 @@ import numpy as np
 from legion.cost.link_cost import Link
 from legion.cost.model import CostModel
 from legion.cost.tables import build_tables
+from legion.cost.variation import varied
 from legion.geometry.demand import Demand
 from legion.geometry.segment import Segment
 from legion.model.model import Model
@@ -15,7 +16,8 @@ from legion.plan.program import Program
 from legion.plan.timeline import Timeline
 from legion.report.breakdown import Account, Breakdown
 from legion.search.bound import Bound, lower_bound
-from legion.simulate.simulate import simulate
+from legion.simulate.simulate import Costs
+from legion.simulate.typical import FRAMES, typical_frame
 
 _FASTER = 1.1
 
@@ -48,7 +50,7 @@ def explain(
     measured: Timeline | None = None,
 ) -> Explanation:
     """Account for a plan by its programs, predicted by simulation, and measured where it was run."""
-    predicted = simulate(programs, model, cost)
+    predicted = typical_frame(programs, model, varied(cost, FRAMES))
     tables = build_tables(model, demand, cost, cost.devices)
     account = Account(model, cost, tables, programs, predicted)
     return Explanation(
@@ -63,9 +65,9 @@ def explain(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Changed:
-    """A cost model with some of its costs multiplied; see `legion.simulate.simulate.Costs`."""
+    """Costs with some of them multiplied; see `legion.simulate.simulate.Costs`."""
 
-    cost: CostModel
+    cost: Costs
     running: float = 1.0
     handling: float = 1.0
     wire: float = 1.0
@@ -85,16 +87,17 @@ class _Changed:
 
 
 def _what_ifs(model: Model, cost: CostModel, programs: Mapping[str, Program]) -> tuple[WhatIf, ...]:
+    frames = varied(cost, FRAMES)
     changes = {
-        "links infinitely fast": (model, _Changed(cost=cost, wire=0.0)),
-        "messages free": (model, _Changed(cost=cost, handling=0.0)),
-        "every device 10 % faster": (model, _Changed(cost=cost, running=1 / _FASTER)),
+        "links infinitely fast": (model, [_Changed(cost=each, wire=0.0) for each in frames]),
+        "messages free": (model, [_Changed(cost=each, handling=0.0) for each in frames]),
+        "every device 10 % faster": (model, [_Changed(cost=each, running=1 / _FASTER) for each in frames]),
     }
     fed_bytes = _fed_bytes(model)
     if fed_bytes is not None:
-        changes["8-bit input"] = (fed_bytes, _Changed(cost=cost))
+        changes["8-bit input"] = (fed_bytes, [_Changed(cost=each) for each in frames])
     what_ifs = [
-        WhatIf(change=change, latency_s=simulate(programs, changed, costs).latency_s)
+        WhatIf(change=change, latency_s=typical_frame(programs, changed, costs).latency_s)
         for change, (changed, costs) in changes.items()
     ]
     return tuple(sorted(what_ifs, key=lambda what_if: what_if.latency_s))

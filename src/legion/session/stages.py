@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from legion.cluster.device import DeviceInfo, same_kind
 from legion.cost.fit import cost_model
 from legion.cost.model import CostModel
+from legion.cost.variation import varied
 from legion.errors import InputError
 from legion.geometry.constant_pool import ConstantPool
 from legion.geometry.demand import Demand
@@ -29,7 +30,7 @@ from legion.session.cluster import Cluster
 from legion.session.device_profile import MeasuredLayers, measure_layers, with_layers, with_links
 from legion.session.ports import measure_ports
 from legion.session.progress import Progress, silent
-from legion.simulate.simulate import simulate
+from legion.simulate.typical import FRAMES, typical_frame
 
 _logger = logging.getLogger(__name__)
 
@@ -125,8 +126,8 @@ class Planning:
         return _verified(self.model, self.demand, scheme)
 
     def predict(self, programs: Mapping[str, Program]) -> Timeline:
-        """What the programs take by the cost model."""
-        return simulate(programs, self.model, self.costs)
+        """What the programs take by the cost model, in a typical frame."""
+        return typical_frame(programs, self.model, varied(self.costs, FRAMES))
 
     def compile(self, programs: Mapping[str, Program], part: Model | None = None) -> ExecutablePlan:
         """The programs of the model, or of a part of it, made ready to be installed."""

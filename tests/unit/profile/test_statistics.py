@@ -2,23 +2,35 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legion.profile.statistics import normalised_s, pooled_seconds, reference_s
+from legion.profile.statistics import expected_s, normalised_s, pooled_seconds, reference_s, variations
 from unit.profile.profile_building import device_profile, layer_sample
 
 
 @given(st.lists(st.floats(0.2, 5.0), min_size=1, max_size=7), st.floats(1e-5, 10.0))
 def test_drift_that_hits_layer_and_reference_alike_cancels(drifts, seconds):
     sample = layer_sample(seconds=[seconds * drift for drift in drifts], references=[0.01 * drift for drift in drifts])
-    assert normalised_s(sample, 0.01) == pytest.approx(seconds)
+    assert normalised_s(sample, 0.01) == pytest.approx([seconds] * len(drifts))
 
 
-def test_one_outlier_among_the_rounds_does_not_count():
-    sample = layer_sample(seconds=[1.0, 1.0, 50.0, 1.0, 1.0], references=[0.01] * 5)
-    assert normalised_s(sample, 0.01) == pytest.approx(1.0)
+def test_the_mean_is_expected_but_an_outlier_counts_little():
+    assert expected_s([1.0, 1.2, 0.8, 1.4]) == pytest.approx(1.1)
+    assert expected_s([1.0, 1.0, 50.0, 1.0, 1.0]) == pytest.approx(1.1)
+
+
+def test_variation_is_what_runs_were_drawn_with():
+    random = np.random.default_rng(0)
+    layers = [
+        layer_sample("k", extent, list(extent * random.normal(1.0, 0.1, 5)), [0.01] * 5) for extent in range(1, 200)
+    ]
+    once = [layer_sample("k", 4, [1.0], [0.01])]
+    profiles = {"a": device_profile("a", layers=layers), "b": device_profile("b", layers=[])}
+    assert variations(profiles) == pytest.approx({"a": 0.1, "b": 0.0}, abs=0.01)
+    assert variations({"a": device_profile("a", layers=once)}) == {"a": 0.0}
 
 
 def test_reference_is_the_median_over_the_whole_device():
