@@ -18,6 +18,7 @@ from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
 from legion.profile.extents import measurable, whole_extent
 from legion.profile.pairs import IMAGE_RANK, Pair, largest_pairs
+from legion.profile.probes import CALL
 from legion.profile.samples import DeviceProfile, Profile
 from legion.profile.statistics import Points, pooled_seconds, variations
 
@@ -34,7 +35,8 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     pooled = pooled_seconds(profile.devices)
     points = {device: pooled[device] for device in profiles_of(profile, devices)}
     curves = {device: _curves(model, device, measured) for device, measured in points.items()}
-    separate = model_of_curves(model, demand, profile, curves)
+    call_s = {device: ExtentCurve.through(_measured(model, device, points[device], CALL)).at(1) for device in points}
+    separate = replace(model_of_curves(model, demand, profile, curves), call_s=call_s)
     pairs = largest_pairs(model, demand)
     saved = {device: _saved_s_per_byte(model, separate, device, measured, pairs) for device, measured in points.items()}
     varying = variations(profile.devices)
@@ -53,7 +55,10 @@ def profiles_of(profile: Profile, devices: Sequence[str]) -> Mapping[str, Device
 def model_of_curves(
     model: Model, demand: Demand, profile: Profile, curves: Mapping[str, tuple[ExtentCurve, ...]]
 ) -> CostModel:
-    """The cost model of the devices that have curves, where nothing is saved by running layers as one, or varies."""
+    """The cost model of the devices that have curves, where nothing is saved by running layers as one, or varies.
+
+    A run is its layers, no more.
+    """
     profiles = profiles_of(profile, tuple(curves))
     copy_bytes_per_s = {device: measured.copy_bytes_per_s for device, measured in profiles.items()}
     handling_s = {device: measured.handling_s for device, measured in profiles.items()}
@@ -65,6 +70,7 @@ def model_of_curves(
             if len(kind.shape) >= IMAGE_RANK
         },
         curves=curves,
+        call_s=dict.fromkeys(curves, 0.0),
         saved_s_per_byte=dict.fromkeys(curves, 0.0),
         variation=dict.fromkeys(curves, 0.0),
         ports={device: fit_ports(measured) for device, measured in profiles.items()},

@@ -27,16 +27,18 @@ class LayerShape:
 class CostModel:
     """What running, copying and sending takes on the devices of a plan, for one model.
 
-    `curves` gives each device one curve per layer. `image_item_bytes` has an entry for each tensor of rank 4 or more,
-    and `saved_s_per_byte` is what each byte of these saves that never leaves a segment. `variation` is by how much a
-    device's runs differ from frame to frame: the standard deviation as a fraction of the seconds. `copy_bytes_per_s`
-    and `handling_s` have an entry for the controller too, which is taken to copy as fast as the fastest device; its
-    ports are as fast as the other end's.
+    `curves` gives each device one curve per layer, each holding the device's `call_s`, which a run takes once, however
+    many layers it has. `image_item_bytes` has an entry for each tensor of rank 4 or more, and `saved_s_per_byte` is
+    what each byte of these saves that never leaves a segment. `variation` is by how much a device's runs differ from
+    frame to frame: the standard deviation as a fraction of the seconds. `copy_bytes_per_s` and `handling_s` have an
+    entry for the controller too, which is taken to copy as fast as the fastest device; its ports are as fast as the
+    other end's.
     """
 
     layers: tuple[LayerShape, ...]
     image_item_bytes: Mapping[str, int]
     curves: Mapping[str, tuple[ExtentCurve, ...]]
+    call_s: Mapping[str, float]
     saved_s_per_byte: Mapping[str, float]
     variation: Mapping[str, float]
     ports: Mapping[str, Ports]
@@ -48,7 +50,7 @@ class CostModel:
         return tuple(self.curves)
 
     def layer_s(self, device: str, layer: int, box: Box) -> float:
-        """One layer on a box of its (first) output: by its extent on the split axis, in proportion on the others."""
+        """One layer by itself on a box of its (first) output: by its extent on the split axis, else in proportion."""
         shape = self.layers[layer]
         if shape.axis is None:
             extent = 1
@@ -58,25 +60,30 @@ class CostModel:
         return self.curves[device][layer].at(extent) * (box.volume * shape.extent) / (shape.volume * extent)
 
     def run_s(self, device: str, segment: Segment) -> float:
-        """All layers of a segment, each on the box that is computed, less what they save by running as one.
-
-        Starting it costs what handling a message does: both are steps of a program.
-        """
-        total_s = self.handling_s[device]
+        """All layers of a segment, each on the box that is computed, less what they save by running as one."""
+        total_s = self.starting_s(device)
         for layer in segment.layers:
-            alone_s = self.layer_s(device, layer, self._box(layer, segment))
+            computing_s = self.computing_s(device, self.layer_s(device, layer, self._box(layer, segment)))
             kept = [tensor for tensor in self.layers[layer].outputs if tensor not in segment.outputs]
             kept_bytes = sum(
                 segment.boxes[tensor].volume * self.image_item_bytes.get(tensor, 0)
                 for tensor in kept
                 if tensor in segment.boxes
             )
-            total_s += alone_s - self.saved_s(device, alone_s, kept_bytes)
+            total_s += computing_s - self.saved_s(device, computing_s, kept_bytes)
         return total_s
 
-    def saved_s(self, device: str, alone_s: float, kept_bytes: float) -> float:
-        """What a layer that takes `alone_s` saves when so many bytes of its output stay inside its segment."""
-        return min(kept_bytes * self.saved_s_per_byte[device], _MOST_SAVED * alone_s)
+    def starting_s(self, device: str) -> float:
+        """What a run takes besides its layers: a call, and a step of a program, as handling a message is one."""
+        return self.handling_s[device] + self.call_s[device]
+
+    def computing_s(self, device: str, alone_s: float) -> float:
+        """What a layer that takes `alone_s` by itself adds to a run."""
+        return max(0.0, alone_s - self.call_s[device])
+
+    def saved_s(self, device: str, computing_s: float, kept_bytes: float) -> float:
+        """What a layer that adds `computing_s` saves when so many bytes of its output stay inside its segment."""
+        return min(kept_bytes * self.saved_s_per_byte[device], _MOST_SAVED * computing_s)
 
     def copy_s(self, node: str, size_bytes: int) -> float:
         """Copying within the node's memory, to assemble an input or to encode a message."""

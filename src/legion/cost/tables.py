@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legion.cost.model import CostModel
-from legion.cost.variation import run_factors
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
 from legion.geometry.demand import Boxes, Demand
@@ -18,9 +17,6 @@ from legion.plan.scheme import CONTROLLER
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
-
-FRAMES = 4
-"""In so many frames plans are priced where what runs take varies."""
 
 _LEAST_S = 1e-12
 """Keeps a network whose layers are all counted as free from dividing by zero."""
@@ -44,10 +40,10 @@ class Tables:
 
     Sources are the layers, then the model's inputs; nodes are the devices, then the controller. `extents` and
     `bytes_per_unit` are by source, a unit being one element of the axis. `seconds[layer]` is (device, extent + 1): what
-    so many units take. `saved_s[layer]` is alike: what so many units save that never leave their group. `breadths` is
-    by layer: the fraction of a unit that the model's outputs need, since some columns may be read by no one. `factors`
-    is (layer, device, frame); see `run_factors`.
-    `message_s` and `copy_s_per_byte` are by node, `latency_s` and `seconds_per_byte` (source node, destination node).
+    so many units add to a run. `saved_s[layer]` is alike: what so many units save that never leave their group.
+    `breadths` is by layer: the fraction of a unit that the model's outputs need, since some columns may be read by no
+    one. `starting_s` is by device: what a run takes besides its layers. `message_s` and `copy_s_per_byte` are by node,
+    `latency_s` and `seconds_per_byte` (source node, destination node).
     """
 
     devices: tuple[str, ...]
@@ -58,7 +54,7 @@ class Tables:
     breadths: Array
     edges: tuple[tuple[Edge, ...], ...]
     is_output: NDArray[np.bool_]
-    factors: Array
+    starting_s: Array
     message_s: Array
     copy_s_per_byte: Array
     latency_s: Array
@@ -100,7 +96,7 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
         breadths=_breadths(model, demand, cost),
         edges=_Edges(model, demand, cost, extents).all(),
         is_output=np.array([not outputs.isdisjoint(layer.outputs) for layer in model.layers]),
-        factors=run_factors([cost.variation[device] for device in devices], len(model.layers), FRAMES),
+        starting_s=np.array([cost.starting_s(device) for device in devices]),
         message_s=np.array([cost.message_s(node) for node in nodes]),
         copy_s_per_byte=np.array([cost.copy_s(node, 1) for node in nodes]),
         latency_s=np.array([[link.latency_s if link else 0.0 for link in row] for row in links]),
@@ -110,7 +106,9 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
 
 def _seconds(cost: CostModel, devices: Sequence[str], layer: int) -> Array:
     units = np.arange(cost.layers[layer].extent + 1)
-    return np.array([[cost.curves[device][layer].at(int(unit)) for unit in units] for device in devices])
+    return np.array(
+        [[cost.computing_s(device, cost.curves[device][layer].at(int(unit))) for unit in units] for device in devices]
+    )
 
 
 def _saved(model: Model, cost: CostModel, devices: Sequence[str], layer: int, seconds: Array) -> Array:
@@ -121,7 +119,7 @@ def _saved(model: Model, cost: CostModel, devices: Sequence[str], layer: int, se
     unit_bytes = image_bytes / cost.layers[layer].extent
     return np.array(
         [
-            [cost.saved_s(device, float(alone_s), units * unit_bytes) for units, alone_s in enumerate(row)]
+            [cost.saved_s(device, float(computing_s), units * unit_bytes) for units, computing_s in enumerate(row)]
             for device, row in zip(devices, seconds, strict=True)
         ]
     )

@@ -11,6 +11,8 @@ from legion.cost.link_cost import Link
 from legion.cost.model import CostModel
 from legion.geometry.segment import Segment
 
+FRAMES = 9
+
 _LEAST = 0.2
 """Of the expected seconds."""
 
@@ -39,7 +41,7 @@ class Varied:
 
     def run_s(self, device: str, segment: Segment) -> float:
         """Running all layers of the segment, longer or shorter than expected; starting it always takes the same."""
-        step_s = self.cost.message_s(device)
+        step_s = self.cost.starting_s(device)
         factor = self.factors[segment.layers[-1], self.cost.devices.index(device)]
         return step_s + float(factor) * (self.cost.run_s(device, segment) - step_s)
 
@@ -56,7 +58,7 @@ class Varied:
         return self.cost.link(source, destination)
 
 
-def varied(cost: CostModel, frames: int) -> Sequence[Varied]:
+def varied(cost: CostModel) -> Sequence[Varied]:
     """The cost model in several frames; in one where nothing varies."""
-    factors = run_factors([cost.variation[device] for device in cost.devices], len(cost.layers), frames)
+    factors = run_factors([cost.variation[device] for device in cost.devices], len(cost.layers), FRAMES)
     return [Varied(cost=cost, factors=factors[:, :, frame]) for frame in range(factors.shape[2])]

@@ -24,10 +24,10 @@ from legion.search.evaluate import latencies_s
 from legion.search.refine import refined
 from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import seeds, shared
-from legion.simulate.typical import FRAMES, typical_frame
+from legion.simulate.typical import typical_frame
 
 EVALUATIONS = 24000
-"""Frames of plans priced in a search, at most."""
+"""Plans priced in a search, at most."""
 
 _PRICED_LAYERS = 2_500_000
 """The layers of all that is priced: of deep networks there are fewer plans, so that none takes too long."""
@@ -73,7 +73,7 @@ class _Candidate:
 def _candidates(request: Request, tables: Tables) -> Sequence[_Candidate]:
     """What was found, each scheme once: different plans may be the same in the end."""
     candidates: list[_Candidate] = []
-    plans, frames = _found(request, tables), varied(request.cost, FRAMES)
+    plans, frames = _found(request, tables), varied(request.cost)
     for plan in (plans[[place]] for place in range(len(plans))):
         scheme = scheme_of(request, tables, plan)
         if all(scheme != other.scheme for other in candidates):

@@ -8,7 +8,7 @@ from legion.plan.scheme import Scheme
 from legion.policy.base import Candidate, Choice, Flc, Request, WildCardReport, groups_of, shares_for
 from legion.search.shortest_path import Partition, least_cost_partition
 from legion.search.wild_card import WildCard, wild_card
-from legion.simulate.typical import FRAMES, typical_frame
+from legion.simulate.typical import typical_frame
 
 
 class LegionPolicy:
@@ -56,7 +56,7 @@ def _candidate(request: Request, policy: str, shares: Shares, partition: Partiti
     return Candidate(
         flc=partition.groups,
         cost_s=partition.total,
-        predicted_s=typical_frame(programs, request.model, varied(request.cost, FRAMES)).latency_s,
+        predicted_s=typical_frame(programs, request.model, varied(request.cost)).latency_s,
         measured_s=request.trial(request.model, scheme) if request.trial is not None else None,
     )
 

@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from legion.geometry.build import build_segment
 from legion.geometry.constant_pool import ConstantPool
 from legion.geometry.demand import Demand
-from legion.geometry.local_graph import LocalGraph
+from legion.geometry.local_graph import LocalGraph, LocalInput
 from legion.geometry.localize import localize
 from legion.geometry.segment import Segment
-from legion.model.model import Array, Model
+from legion.model.model import Array, Model, Operator
 from legion.model.signature import layer_signature
 from legion.profile.extents import measurable, measured_extents, tile
 from legion.profile.pairs import largest_pairs
 
+CALL = "call"
+"""Of samples: a run that has next to nothing to compute, which is what any run takes besides its layers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerProbe:
-    """One layer, or a pair of layers, at one extent: a local graph with synthetic weights, and its inputs' shapes.
+    """One layer, a pair of layers, or a mere call, at one extent: a local graph with synthetic weights.
 
-    `key` and `extent` as in `LayerSample`; `input_shapes` stand in the order of the graph's inputs.
+    `input_shapes` are those of the graph's inputs, in their order; `key` and `extent` are as in `LayerSample`.
     """
 
     key: str
@@ -37,7 +40,7 @@ class ProbePlan:
 
 
 def plan_probes(model: Model, demand: Demand) -> ProbePlan:
-    """The largest pairs, and a ladder of extents for every distinct layer; see `measured_extents`.
+    """A mere call, the largest pairs, and a ladder of extents for every distinct layer; see `measured_extents`.
 
     The ladder's samples together take about twice the whole, so its length costs little.
     A layer that can't be split is measured whole; one that is not `measurable`, never.
@@ -52,7 +55,10 @@ def plan_probes(model: Model, demand: Demand) -> ProbePlan:
             for part in measured_extents(model, demand, layer):
                 segments[key, part] = build_segment(demand, (layer,), tile(model, demand, layer, part))
     return ProbePlan(
-        probes=tuple(layer_probe(model, pool, key, extent, segment) for (key, extent), segment in segments.items()),
+        probes=(
+            _call_probe(),
+            *(layer_probe(model, pool, key, extent, segment) for (key, extent), segment in segments.items()),
+        ),
         constants=pool.arrays,
     )
 
@@ -62,3 +68,15 @@ def layer_probe(model: Model, pool: ConstantPool, key: str, extent: int, segment
     local = localize(model, segment, pool)
     shapes = tuple(buffer.shape for buffer in local.buffers)
     return LayerProbe(key=key, extent=extent, graph=local.graph, input_shapes=shapes)
+
+
+def _call_probe() -> LayerProbe:
+    """The negative of one number."""
+    graph = LocalGraph(
+        opset=18,
+        operators=(Operator(name=CALL, op_type="Neg", inputs=("input",), outputs=("output",), attributes={}),),
+        inputs=(LocalInput(name="input", dtype="float32", dims=(1,)),),
+        outputs=("output",),
+        constants=(),
+    )
+    return LayerProbe(key=CALL, extent=1, graph=graph, input_shapes=((1,),))

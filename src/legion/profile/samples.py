@@ -29,7 +29,7 @@ class LayerSample:
     same round, in the median; one entry per round in each.
 
     `key` is the layer's signature: operators, attributes and shapes; identical layers share it. Two signatures joined
-    by "+" stand for a pair of layers run as one, at an extent of the second.
+    by "+" stand for a pair of layers run as one, at an extent of the second, `legion.profile.probes.CALL` for none.
     `extent` is the length of the output on the split axis that was computed.
     """
 

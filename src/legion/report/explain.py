@@ -17,7 +17,7 @@ from legion.plan.timeline import Timeline
 from legion.report.breakdown import Account, Breakdown
 from legion.search.bound import Bound, lower_bound
 from legion.simulate.simulate import Costs
-from legion.simulate.typical import FRAMES, typical_frame
+from legion.simulate.typical import typical_frame
 
 _FASTER = 1.1
 
@@ -50,7 +50,7 @@ def explain(
     measured: Timeline | None = None,
 ) -> Explanation:
     """Account for a plan by its programs, predicted by simulation, and measured where it was run."""
-    predicted = typical_frame(programs, model, varied(cost, FRAMES))
+    predicted = typical_frame(programs, model, varied(cost))
     tables = build_tables(model, demand, cost, cost.devices)
     account = Account(model, cost, tables, programs, predicted)
     return Explanation(
@@ -87,7 +87,7 @@ class _Changed:
 
 
 def _what_ifs(model: Model, cost: CostModel, programs: Mapping[str, Program]) -> tuple[WhatIf, ...]:
-    frames = varied(cost, FRAMES)
+    frames = varied(cost)
     changes = {
         "links infinitely fast": (model, [_Changed(cost=each, wire=0.0) for each in frames]),
         "messages free": (model, [_Changed(cost=each, handling=0.0) for each in frames]),

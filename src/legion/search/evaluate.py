@@ -11,15 +11,12 @@ from legion.search.row_plans import Flags, RowPlans
 
 
 def latencies_s(tables: Tables, plans: RowPlans) -> Array:
-    """Seconds from the first input's byte to the last output's, of each plan: the mean of the tables' frames."""
-    frames = tables.factors.shape[2]
-    every_frame = np.repeat(np.arange(len(plans)), frames)
-    return _Evaluation(tables, plans[every_frame]).latencies_s().reshape(-1, frames).mean(axis=1)
+    """Seconds from the first input's byte to the last output's, of each plan."""
+    return _Evaluation(tables, plans).latencies_s()
 
 
 class _Evaluation:
-    """One batch, in which each plan comes once for each frame. Arrays are (..., plan), so that what happens to all of
-    them at once lies together.
+    """One batch. Arrays are (..., plan), so that what happens to all plans at once lies together.
 
     Intervals that are empty are 0..0.
     """
@@ -29,7 +26,6 @@ class _Evaluation:
         count, devices, sources = len(plans), len(tables.devices), len(tables.extents)
         self._every_plan = np.arange(count)
         self._every_device = np.arange(devices)[:, None]
-        self._frame = self._every_plan % tables.factors.shape[2]
         self._starts = np.ascontiguousarray(plans.starts.T)
         self._ends = np.ascontiguousarray(plans.ends.T)
         self._cuts = np.ascontiguousarray(plans.cuts.transpose(1, 2, 0))
@@ -48,7 +44,7 @@ class _Evaluation:
         self._arrived = np.zeros((devices, count))
         self._run_s = np.zeros((devices, count))
         self._takes_part = np.zeros((devices, count), dtype=np.bool_)
-        self._step_s = tables.message_s[:-1, None]
+        self._step_s = tables.starting_s[:, None]
 
     def latencies_s(self) -> Array:
         for layer in reversed(range(self._tables.layers)):
@@ -171,7 +167,7 @@ class _Evaluation:
         """Groups that end here run when all is there; what leaves them is ready then, borders that go first before."""
         ends, first = self._ends[layer], self._borders_first[layer]
         start = np.maximum(self._clock[:-1], self._arrived)
-        end = start + self._run_s * self._factors(layer) + self._step_s
+        end = start + self._run_s + self._step_s
         ready = end
         if first.any():
             before_s, more_s = self._borders(layer)
@@ -187,12 +183,7 @@ class _Evaluation:
     def _alone_s(self, layer: int, units: Places) -> Array:
         """(device, plan): a run of one layer; none takes no time."""
         some = np.maximum(units, 0)
-        alone_s = self._tables.seconds[layer][self._every_device, some] * self._factors(layer)
-        return alone_s + (some > 0) * self._step_s
-
-    def _factors(self, layer: int) -> Array:
-        """(device, plan): by how much longer a run takes that ends here."""
-        return self._tables.factors[layer, self._every_device, self._frame]
+        return self._tables.seconds[layer][self._every_device, some] + (some > 0) * self._step_s
 
     def _borders(self, layer: int) -> tuple[Array, Array]:
         """(device, plan): what the rows that others need take alone, and how much dearer all is in three parts.

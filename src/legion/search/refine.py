@@ -10,7 +10,7 @@ from legion.search.moves import Moves
 from legion.search.row_plans import RowPlans, joined
 
 _BATCH = 512
-"""Frames of plans priced at once: the more, the cheaper is each."""
+"""Plans priced at once: the more, the cheaper is each."""
 
 _SURVIVORS = 64
 
@@ -41,9 +41,7 @@ def priced(tables: Tables, plans: RowPlans) -> Priced:
 
 
 def refined(tables: Tables, starts: RowPlans, evaluations: int, seed: int, *, keep_shares: bool = False) -> Priced:
-    """The best plans found from those of `starts`, within about so many evaluations, one being a plan in a frame.
-
-    There is one plan of each kind, the best first.
+    """The best plans found from those of `starts`, within about so many evaluations: one of each kind, the best first.
 
     Each round draws plans from those that survived, the better the more often, gives some of them layers of others, and
     changes them at random; the best of all survive. So what was found in different layers comes together. A plan's kind
@@ -51,11 +49,10 @@ def refined(tables: Tables, starts: RowPlans, evaluations: int, seed: int, *, ke
     """
     random = np.random.default_rng(seed)
     moves = Moves(tables, random, keep_shares=keep_shares)
-    count = _BATCH // tables.factors.shape[2]
     found = priced(tables, starts)
     survivors, by_kind = _best(found), best_by_kind(found)
     for _ in range(max(1, evaluations // _BATCH)):
-        found = priced(tables, _descendants(survivors.plans, count, moves, random))
+        found = priced(tables, _descendants(survivors.plans, moves, random))
         survivors = _best(_both(survivors, found))
         by_kind = best_by_kind(_both(by_kind, found))
     return by_kind
@@ -78,14 +75,14 @@ def _both(one: Priced, other: Priced) -> Priced:
     return Priced(plans=joined([one.plans, other.plans]), latency_s=np.concatenate([one.latency_s, other.latency_s]))
 
 
-def _descendants(survivors: RowPlans, count: int, moves: Moves, random: np.random.Generator) -> RowPlans:
-    """So many new plans; parents are drawn so that the better of two is taken."""
-    parents = (len(survivors) * random.random(count) ** 2).astype(np.int64)
-    others = (len(survivors) * random.random(count)).astype(np.int64)
-    is_mixed = random.random(count) < _MIXED
+def _descendants(survivors: RowPlans, moves: Moves, random: np.random.Generator) -> RowPlans:
+    """New plans; parents are drawn so that the better of two is taken."""
+    parents = (len(survivors) * random.random(_BATCH) ** 2).astype(np.int64)
+    others = (len(survivors) * random.random(_BATCH)).astype(np.int64)
+    is_mixed = random.random(_BATCH) < _MIXED
     mates = np.where(is_mixed, others, parents)
     plans = _mixed(survivors[parents], survivors[mates], random)
-    changed = np.flatnonzero(~is_mixed | (random.random(count) < _CHANGED))
+    changed = np.flatnonzero(~is_mixed | (random.random(_BATCH) < _CHANGED))
     while len(changed):
         moves.make(plans, changed)
         changed = changed[random.random(len(changed)) < _CHANGED_AGAIN]

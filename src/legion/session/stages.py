@@ -30,7 +30,7 @@ from legion.session.cluster import Cluster
 from legion.session.device_profile import MeasuredLayers, measure_layers, with_layers, with_links
 from legion.session.ports import measure_ports
 from legion.session.progress import Progress, silent
-from legion.simulate.typical import FRAMES, typical_frame
+from legion.simulate.typical import typical_frame
 
 _logger = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Planning:
 
     def predict(self, programs: Mapping[str, Program]) -> Timeline:
         """What the programs take by the cost model, in a typical frame."""
-        return typical_frame(programs, self.model, varied(self.costs, FRAMES))
+        return typical_frame(programs, self.model, varied(self.costs))
 
     def compile(self, programs: Mapping[str, Program], part: Model | None = None) -> ExecutablePlan:
         """The programs of the model, or of a part of it, made ready to be installed."""

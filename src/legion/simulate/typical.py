@@ -7,8 +7,6 @@ from legion.plan.program import Program
 from legion.plan.timeline import Timeline
 from legion.simulate.simulate import Costs, simulate
 
-FRAMES = 9
-
 
 def typical_frame(programs: Mapping[str, Program], model: Model, frames: Sequence[Costs]) -> Timeline:
     """Of the frames that take what `frames` say, that of median latency. Raises what `simulate` does."""

@@ -33,6 +33,7 @@ def wires_and_runs_alone(cost):
     return replace(
         cost,
         saved_s_per_byte=dict.fromkeys(cost.devices, 0.0),
+        call_s=dict.fromkeys(cost.devices, 0.0),
         copy_bytes_per_s=dict.fromkeys(nodes, float("inf")),
         handling_s=dict.fromkeys(nodes, 0.0),
     )

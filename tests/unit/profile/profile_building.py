@@ -3,7 +3,7 @@
 import numpy as np
 
 from legion.cluster.device import DeviceInfo
-from legion.profile.probes import plan_probes
+from legion.profile.probes import CALL, plan_probes
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, Profile
 from legion.profile.training import plan_training
 
@@ -53,6 +53,7 @@ def random_profile(model, demand, devices, seed=0, training=False):
 
 def _random_device(random, name, probes):
     rates = {probe.key: (random.uniform(1e-5, 1e-3), random.uniform(1e-6, 1e-4)) for probe in probes}
+    rates[CALL] = (random.uniform(1e-6, 1e-5), 0.0)
     bandwidth, latency = random.uniform(5e6, 5e8), random.uniform(0, 1e-3)
     return device_profile(
         name=name,

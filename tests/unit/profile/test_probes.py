@@ -13,7 +13,7 @@ from legion.model.signature import layer_signature
 from legion.model.zoo import build
 from legion.profile.extents import measurable, tile, whole_extent
 from legion.profile.pairs import largest_pairs
-from legion.profile.probes import plan_probes
+from legion.profile.probes import CALL, plan_probes
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_every_distinct_layer_is_probed_once_at_each_extent(network):
     assert len({(probe.key, probe.extent) for probe in probes}) == len(probes)
     layers = {layer_signature(model, layer) for layer in range(len(model.layers))}
     pairs = {pair.key for pair in largest_pairs(model, demand)}
-    assert {probe.key for probe in probes} == layers | pairs
+    assert {probe.key for probe in probes} == layers | pairs | {CALL}
     assert len(layers) < len(model.layers)
 
 
@@ -75,7 +75,9 @@ def test_few_features_are_measured_with_little_memory():
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     model = load_model(proto.SerializeToString())
-    (ladder,) = extents_by_key(model, Demand(model)).values()
+    extents = extents_by_key(model, Demand(model))
+    assert extents.pop(CALL) == [1]
+    (ladder,) = extents.values()
     assert ladder == [500, 63, 8, 1]
 
 

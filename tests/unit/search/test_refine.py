@@ -6,8 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from legion.cost.tables import FRAMES, Array, Edge, Tables
-from legion.cost.variation import run_factors
+from legion.cost.tables import Array, Edge, Tables
 from legion.search.evaluate import latencies_s
 from legion.search.refine import best_by_kind, priced, refined
 from legion.search.row_plans import RowPlans
@@ -36,7 +35,7 @@ def random_tables(seed: int) -> Tables:
         breadths=np.ones(layers),
         edges=tuple(edges),
         is_output=np.arange(layers) == layers - 1,
-        factors=run_factors(random.uniform(0.0, 0.2, len(DEVICES)) * (seed % 2), layers, FRAMES),
+        starting_s=random.uniform(0.0, 0.1, len(DEVICES)),
         message_s=random.uniform(0.0, 0.1, NODES),
         copy_s_per_byte=random.uniform(0.0, 0.02, NODES),
         latency_s=random.uniform(0.0, 0.05, (NODES, NODES)),
