@@ -17,7 +17,7 @@ from legion.model.model import Model
 from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
 from legion.profile.extents import measurable, whole_extent
-from legion.profile.pairs import IMAGE_RANK, Pair, largest_pairs
+from legion.profile.joined import IMAGE_RANK, Joined, joined_layers
 from legion.profile.probes import CALL
 from legion.profile.samples import DeviceProfile, Profile
 from legion.profile.statistics import Points, pooled_seconds, variations
@@ -37,8 +37,10 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     curves = {device: _curves(model, device, measured) for device, measured in points.items()}
     call_s = {device: ExtentCurve.through(_measured(model, device, points[device], CALL)).at(1) for device in points}
     separate = replace(model_of_curves(model, demand, profile, curves), call_s=call_s)
-    pairs = largest_pairs(model, demand)
-    saved = {device: _saved_s_per_byte(model, separate, device, measured, pairs) for device, measured in points.items()}
+    joined = joined_layers(model, demand)
+    saved = {
+        device: _saved_s_per_byte(model, separate, device, measured, joined) for device, measured in points.items()
+    }
     varying = variations(profile.devices)
     variation = {device: varying[device] for device in points}
     return replace(separate, saved_s_per_byte=saved, variation=variation)
@@ -98,20 +100,24 @@ def _curves(model: Model, device: str, points: Points) -> tuple[ExtentCurve, ...
     )
 
 
-def _saved_s_per_byte(model: Model, separate: CostModel, device: str, points: Points, pairs: Sequence[Pair]) -> float:
-    """What two layers run as one save against both alone, per byte of what stays between them; never below zero.
+def _saved_s_per_byte(
+    model: Model, separate: CostModel, device: str, points: Points, joined: Sequence[Joined]
+) -> float:
+    """What layers run as one save against each by itself, per byte of what stays between them; never below zero.
 
-    Least squares over the pairs, each weighed by one over its time, in proportion to which it is uncertain.
+    Least squares over what was measured together, each weighed by one over its time, in proportion to which it is
+    uncertain, and counted as often as it joins layers.
     """
     saved_times_bytes = bytes_squared = 0.0
-    for pair in pairs:
+    for each in joined:
         # Samples hold no step of a program, which a run counts.
-        apart_s = separate.run_s(device, pair.segment) - separate.message_s(device)
-        together_s = ExtentCurve.through(_measured(model, device, points, pair.key)).at(pair.extent)
-        kept_bytes = pair.segment.boxes[pair.tensor].volume * separate.image_item_bytes[pair.tensor]
-        saved_times_bytes += (apart_s - together_s) * kept_bytes / together_s**2
-        bytes_squared += kept_bytes**2 / together_s**2
-    return max(0.0, saved_times_bytes / bytes_squared) if pairs else 0.0
+        apart_s = separate.run_s(device, each.segment) - separate.message_s(device)
+        together_s = ExtentCurve.through(_measured(model, device, points, each.key)).at(each.extent)
+        kept_bytes = separate.kept_bytes(each.segment)
+        weight = (len(each.segment.layers) - 1) / together_s**2
+        saved_times_bytes += weight * (apart_s - together_s) * kept_bytes
+        bytes_squared += weight * kept_bytes**2
+    return max(0.0, saved_times_bytes / bytes_squared) if bytes_squared else 0.0
 
 
 def _measured(model: Model, device: str, points: Points, key: str) -> Sequence[tuple[int, float]]:

@@ -64,14 +64,13 @@ class CostModel:
         total_s = self.starting_s(device)
         for layer in segment.layers:
             computing_s = self.computing_s(device, self.layer_s(device, layer, self._box(layer, segment)))
-            kept = [tensor for tensor in self.layers[layer].outputs if tensor not in segment.outputs]
-            kept_bytes = sum(
-                segment.boxes[tensor].volume * self.image_item_bytes.get(tensor, 0)
-                for tensor in kept
-                if tensor in segment.boxes
-            )
+            kept_bytes = self._kept_bytes(layer, segment)
             total_s += computing_s - self.saved_s(device, computing_s, kept_bytes)
         return total_s
+
+    def kept_bytes(self, segment: Segment) -> int:
+        """Bytes of images that never leave the segment."""
+        return sum(self._kept_bytes(layer, segment) for layer in segment.layers)
 
     def starting_s(self, device: str) -> float:
         """What a run takes besides its layers: a call, and a step of a program, as handling a message is one."""
@@ -100,6 +99,14 @@ class CostModel:
         if destination == CONTROLLER:
             return self.ports[source].outward
         return between(self.ports[source], self.ports[destination])
+
+    def _kept_bytes(self, layer: int, segment: Segment) -> int:
+        kept = [tensor for tensor in self.layers[layer].outputs if tensor not in segment.outputs]
+        return sum(
+            segment.boxes[tensor].volume * self.image_item_bytes.get(tensor, 0)
+            for tensor in kept
+            if tensor in segment.boxes
+        )
 
     def _box(self, layer: int, segment: Segment) -> Box:
         return next(segment.boxes[tensor] for tensor in self.layers[layer].outputs if tensor in segment.boxes)

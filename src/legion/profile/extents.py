@@ -45,7 +45,7 @@ def measured_extents(model: Model, demand: Demand, layer: int) -> Iterator[int]:
     extent = whole_extent(model, demand, layer)
     factor = 2
     if split_axis(demand, layer) is not None and splits_features(model, layer):
-        feature_bytes = _weights_bytes(model, layer) / extent
+        feature_bytes = weights_bytes(model, layer) / extent
         while extent > 1 and extent * feature_bytes > _FEATURES_BYTES:
             extent = (extent + 1) // 2
         factor = _FEATURES_FACTOR
@@ -55,6 +55,7 @@ def measured_extents(model: Model, demand: Demand, layer: int) -> Iterator[int]:
         yield extent
 
 
-def _weights_bytes(model: Model, layer: int) -> int:
+def weights_bytes(model: Model, layer: int) -> int:
+    """The constants that the layer reads."""
     read = {name for operator in model.layers[layer].operators for name in operator.inputs}
     return sum(array.nbytes for name, array in model.constants.items() if name in read)

@@ -12,7 +12,7 @@ from legion.geometry.segment import Segment
 from legion.model.model import Array, Model, Operator
 from legion.model.signature import layer_signature
 from legion.profile.extents import measurable, measured_extents, tile
-from legion.profile.pairs import largest_pairs
+from legion.profile.joined import joined_layers
 
 CALL = "call"
 """Of samples: a run that has next to nothing to compute, which is what any run takes besides its layers."""
@@ -20,7 +20,7 @@ CALL = "call"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerProbe:
-    """One layer, a pair of layers, or a mere call, at one extent: a local graph with synthetic weights.
+    """One layer, layers joined, or a mere call, at one extent: a local graph with synthetic weights.
 
     `input_shapes` are those of the graph's inputs, in their order; `key` and `extent` are as in `LayerSample`.
     """
@@ -40,13 +40,13 @@ class ProbePlan:
 
 
 def plan_probes(model: Model, demand: Demand) -> ProbePlan:
-    """A mere call, the largest pairs, and a ladder of extents for every distinct layer; see `measured_extents`.
+    """A mere call, layers joined, and a ladder of extents for every distinct layer; see `measured_extents`.
 
     The ladder's samples together take about twice the whole, so its length costs little.
     A layer that can't be split is measured whole; one that is not `measurable`, never.
     """
     pool = ConstantPool(model, synthetic=True)
-    segments = {(pair.key, pair.extent): pair.segment for pair in largest_pairs(model, demand)}
+    segments = {(joined.key, joined.extent): joined.segment for joined in joined_layers(model, demand)}
     seen: set[str] = set()
     for layer in range(len(model.layers)):
         key = layer_signature(model, layer)

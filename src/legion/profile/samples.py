@@ -28,8 +28,8 @@ class LayerSample:
     """One layer at one extent of its split axis: `seconds`, and in `reference_s` what the reference kernel took in the
     same round, in the median; one entry per round in each.
 
-    `key` is the layer's signature: operators, attributes and shapes; identical layers share it. Two signatures joined
-    by "+" stand for a pair of layers run as one, at an extent of the second, `legion.profile.probes.CALL` for none.
+    `key` is the layer's signature: operators, attributes and shapes; identical layers share it. Others stand
+    for layers run as one (`legion.profile.joined`), at an extent of the last, and for none (`legion.profile.probes`).
     `extent` is the length of the output on the split axis that was computed.
     """
 

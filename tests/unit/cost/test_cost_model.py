@@ -16,7 +16,7 @@ from legion.geometry.build import build_segment
 from legion.geometry.demand import Demand
 from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
-from legion.profile.pairs import largest_pairs
+from legion.profile.joined import joined_layers
 from legion.profile.samples import Profile
 from unit.profile.profile_building import random_profile
 
@@ -61,17 +61,18 @@ def test_a_segment_costs_its_layers_on_the_boxes_computed_less_what_inner_images
 
 
 @pytest.mark.parametrize("saved_s_per_byte", [0.0, 3e-9])
-def test_what_images_save_is_found_from_the_pairs(chain, saved_s_per_byte):
+def test_what_images_save_is_found_from_layers_joined(chain, saved_s_per_byte):
     model, demand, profile, cost = chain
-    pairs = {pair.key: pair for pair in largest_pairs(model, demand)}
+    joined = {each.key: each for each in joined_layers(model, demand)}
+    assert max(len(each.segment.layers) for each in joined.values()) > 2
     separate = replace(cost, saved_s_per_byte=dict.fromkeys(DEVICES, 0.0))
 
     def together(sample):
-        if sample.key not in pairs:
+        if sample.key not in joined:
             return sample
-        pair = pairs[sample.key]
-        saved_s = pair.segment.boxes[pair.tensor].volume * 4 * saved_s_per_byte
-        return replace(sample, seconds=(separate.run_s("a", pair.segment) - separate.message_s("a") - saved_s,))
+        segment = joined[sample.key].segment
+        saved_s = separate.kept_bytes(segment) * saved_s_per_byte
+        return replace(sample, seconds=(separate.run_s("a", segment) - separate.message_s("a") - saved_s,))
 
     device = replace(profile.devices["a"], layers=tuple(map(together, profile.devices["a"].layers)))
     found = cost_model(model, demand, Profile(devices={"a": device}), ("a",))

@@ -11,8 +11,8 @@ from legion.geometry.splitting import splits_features
 from legion.model.onnx_import.load import load_model
 from legion.model.signature import layer_signature
 from legion.model.zoo import build
-from legion.profile.extents import measurable, tile, whole_extent
-from legion.profile.pairs import largest_pairs
+from legion.profile.extents import measurable, tile, weights_bytes, whole_extent
+from legion.profile.joined import joined_layers, largest_pairs, longest_stretch
 from legion.profile.probes import CALL, plan_probes
 
 
@@ -27,22 +27,41 @@ def test_every_distinct_layer_is_probed_once_at_each_extent(network):
     probes = plan_probes(model, demand).probes
     assert len({(probe.key, probe.extent) for probe in probes}) == len(probes)
     layers = {layer_signature(model, layer) for layer in range(len(model.layers))}
-    pairs = {pair.key for pair in largest_pairs(model, demand)}
-    assert {probe.key for probe in probes} == layers | pairs | {CALL}
+    joined = {each.key for each in joined_layers(model, demand)}
+    assert {probe.key for probe in probes} == layers | joined | {CALL}
     assert len(layers) < len(model.layers)
 
 
 def test_pairs_are_the_largest_images_that_change_hands_each_kind_once(network):
     model, demand = network
     pairs = largest_pairs(model, demand)
-    sizes = [model.tensors[pair.tensor].size_bytes for pair in pairs]
+    handed = [model.layers[pair.segment.layers[0]].outputs[0] for pair in pairs]
+    sizes = [model.tensors[tensor].size_bytes for tensor in handed]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] == max(model.tensors[layer.outputs[0]].size_bytes for layer in model.layers)
     assert len({pair.key for pair in pairs}) == len(pairs) == 6
-    for pair in pairs:
+    for pair, tensor in zip(pairs, handed, strict=True):
         assert len(pair.segment.layers) == 2
-        assert pair.tensor in pair.segment.boxes
-        assert pair.tensor not in pair.segment.outputs
+        assert tensor in pair.segment.boxes
+        assert tensor not in pair.segment.outputs
+
+
+def test_a_stretch_is_all_layers_where_their_weights_are_few(network):
+    model, demand = network
+    stretch = longest_stretch(model, demand)
+    assert stretch.segment.layers == tuple(range(len(model.layers)))
+    assert set(stretch.segment.inputs) == {port.name for port in model.inputs}
+    assert set(stretch.segment.outputs) == {port.name for port in model.outputs}
+
+
+def test_a_stretch_ends_before_its_weights_are_many():
+    model = load_model(build("vgg16", size=32).SerializeToString())
+    stretch = longest_stretch(model, Demand(model))
+    first, last = stretch.segment.layers[0], stretch.segment.layers[-1]
+    assert stretch.segment.layers == tuple(range(first, last + 1))
+    weights = [weights_bytes(model, layer) for layer in range(len(model.layers))]
+    assert sum(weights[first : last + 1]) <= 64 << 20 < sum(weights[first : last + 2])
+    assert set(stretch.segment.outputs) == set(model.layers[last].outputs)
 
 
 def extents_by_key(model, demand):
