@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import sqrt
 from statistics import mean, median
+from typing import NamedTuple
 
 from legion.cluster.device import same_kind
 from legion.profile.samples import DeviceProfile, LayerSample
@@ -30,8 +31,16 @@ def expected_s(seconds: Sequence[float]) -> float:
     return mean(_without_outliers(seconds))
 
 
-Points = Mapping[str, Sequence[tuple[int, float]]]
-"""Measured (extent, seconds) by layer signature, by ascending extent."""
+class Point(NamedTuple):
+    """What was measured at one extent: the expected seconds, from so many runs."""
+
+    extent: int
+    seconds: float
+    runs: int
+
+
+Points = Mapping[str, Sequence[Point]]
+"""By the samples' key, by ascending extent."""
 
 
 def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Points]:
@@ -53,7 +62,7 @@ def _pool(profiles: Sequence[DeviceProfile]) -> Points:
     for sample in (sample for profile in profiles for sample in profile.layers):
         measured.setdefault(sample.key, {}).setdefault(sample.extent, []).extend(normalised_s(sample, common_s))
     return {
-        key: [(extent, expected_s(seconds)) for extent, seconds in sorted(by_extent.items())]
+        key: [Point(extent, expected_s(seconds), len(seconds)) for extent, seconds in sorted(by_extent.items())]
         for key, by_extent in measured.items()
     }
 

@@ -43,8 +43,8 @@ def test_points_come_by_signature_and_ascending_extent():
     profiles = {"one": device_profile(layers=layers), "none": device_profile(layers=[])}
     pooled = pooled_seconds(profiles)
     points = pooled["one"]
-    assert [extent for extent, _ in points["a"]] == [2, 4, 8]
-    assert [extent for extent, _ in points["b"]] == [3]
+    assert [point.extent for point in points["a"]] == [2, 4, 8]
+    assert [point.extent for point in points["b"]] == [3]
     assert not pooled["none"]
 
 
@@ -61,6 +61,6 @@ def test_equal_devices_count_as_one_measured_several_times():
         "other": measured("other", "n", 7.0, 1.0),
     }
     pooled = {name: points["k"] for name, points in pooled_seconds(profiles).items()}
-    assert pooled["a"] == pooled["b"] == pooled["c"] == [(4, 2.0)]
-    assert pooled["slower"] == [(4, 5.0)]
-    assert pooled["other"] == [(4, 7.0)]
+    assert pooled["a"] == pooled["b"] == pooled["c"] == [(4, 2.0, 3)]
+    assert pooled["slower"] == [(4, 5.0, 1)]
+    assert pooled["other"] == [(4, 7.0, 1)]
