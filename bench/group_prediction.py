@@ -6,9 +6,11 @@ intervals of two to eight layers, among those that hang together, each scattered
 gathered, a few frames in each of several rounds over all groups, in another order each; a figure is the median of all.
 Compared are the cost model that all policies use (the default), E * A as in the paper, and AOFL's regression; errors
 are of each board's seconds of running, predicted over measured, less one. The machine is faster in one minute than in
-another, which shifts all predictions of a profile alike, so errors are told without that offset too. What a measurement
-is worth is seen by repeating it: the median of the first half of the frames over that of the second, each of half as
-many frames as predictions are held against.
+another, so the reference kernel runs beside the groups as it did beside the layers, and what runs took in a round is
+multiplied by what the kernel took in the profile over what it took then, in the median. What is left of an offset is
+told by the errors without it. What a measurement is worth is seen by repeating it: the median of the first half of the
+frames over that of the second, each of half as many frames as predictions are held against. So half of that error is
+expected between any predictor and the medians, and errors are told without it, too, as it adds in squares.
 
 `python -m bench.group_prediction`; needs root; takes about ten minutes.
 """
@@ -40,8 +42,10 @@ from legion.model import zoo
 from legion.model.model import Model
 from legion.model.onnx_import import load_model
 from legion.plan.assign import Shares
-from legion.profile.samples import MeasurementPolicy
-from legion.session.cluster import connect
+from legion.profile.probes import call_probe
+from legion.profile.samples import MeasurementPolicy, Profile
+from legion.profile.statistics import reference_s
+from legion.session.cluster import Cluster, connect
 from legion.session.progress import silent
 from legion.session.stages import profile_devices
 from legion.session.trial_store import TrialRecord, TrialStore, trial_key
@@ -53,6 +57,9 @@ GROUPS = 24
 LONGEST = 8
 ROUNDS = 3
 FRAMES = 2
+KERNELS = 9
+"""Runs of the reference kernel after each group's frames."""
+
 SEED = 1
 DEFAULT = MeasurementPolicy()
 PROFILES: Mapping[str, MeasurementPolicy] = {
@@ -91,17 +98,30 @@ def held_out_table(results: Sequence[HeldOut]) -> str:
     rows: list[list[str]] = []
     for each in results:
         for predictor, name in PREDICTORS.items():
-            rows.append([each.network, each.profile, name, *_cells(list(run_pairs(each.groups, predictor)))])
+            pairs = list(run_pairs(each.groups, predictor))
+            rows.append([each.network, each.profile, name, *_cells(pairs), _own_error(pairs, each.groups)])
     for network, groups in {each.network: each.groups for each in results}.items():
-        rows.append([network, "", "the measurement itself, repeated", *_cells(repeat_pairs(groups))])
-    return markdown_table(("network", "profile", "predictor", *ERROR_HEADER, "without the offset"), rows)
+        rows.append([network, "", "the measurement itself, repeated", *_cells(repeat_pairs(groups)), ""])
+    return markdown_table(
+        ("network", "profile", "predictor", *ERROR_HEADER, "without the offset", "and the measurement's"), rows
+    )
 
 
 def _cells(pairs: Sequence[Pair]) -> list[str]:
     """The errors, and the mean absolute one that is left when all predictions are divided by their median ratio."""
+    return [*error_cells(errors_of(pairs)), f"{_without_offset(pairs):.1%}"]
+
+
+def _without_offset(pairs: Sequence[Pair]) -> float:
     offset = median(predicted_s / measured_s for predicted_s, measured_s in pairs)
     left = errors_of((predicted_s / offset, measured_s) for predicted_s, measured_s in pairs)
-    return [*error_cells(errors_of(pairs)), f"{left.mean_absolute:.1%}" if left else ""]
+    return left.mean_absolute if left else 0.0
+
+
+def _own_error(pairs: Sequence[Pair], groups: Sequence[MeasuredGroup]) -> str:
+    """What is left of a predictor's error when also what measuring itself errs by is taken out."""
+    measuring = _without_offset(repeat_pairs(groups)) / 2
+    return f"{max(0.0, _without_offset(pairs) ** 2 - measuring**2) ** 0.5:.1%}"
 
 
 def repeat_pairs(groups: Sequence[MeasuredGroup]) -> list[Pair]:
@@ -125,35 +145,75 @@ def measure(cluster_file: str, network: str, measured: str) -> None:
         }
         first = next(iter(planners.values()))
         shares = performance_shares(first.planning.costs)
-        store = _measured(first, shares, _held_out(model, Random(SEED)))
+        rounds = _measured(first, shares, _held_out(model, Random(SEED)))
         results = [
             HeldOut(
                 network=network,
                 devices=DEVICES,
                 profile=name,
-                groups=measured_groups(planner.planning, planner.profile, store, shares),
+                groups=measured_groups(planner.planning, planner.profile, _normalised(rounds, planner.profile), shares),
             )
             for name, planner in planners.items()
         ]
     Path(measured).write_bytes(msgspec.json.encode(results))
 
 
-def _measured(planner: Planner, shares: Shares, groups: Sequence[tuple[int, int]]) -> TrialStore:
-    """All rounds' frames of each group as one record."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """Some frames of each group, by key, and what the reference kernel took on each board meanwhile."""
+
+    records: Mapping[str, TrialRecord]
+    reference_s: Mapping[str, float]
+
+
+def _measured(planner: Planner, shares: Shares, groups: Sequence[tuple[int, int]]) -> list[_Round]:
     order = Random(SEED)
     alone = [group_alone(planner.model, shares, first, end) for first, end in groups]
-    keys = [trial_key(scheme, planner.cluster.devices) for _, scheme in alone]
-    rounds: list[TrialStore] = []
+    rounds: list[_Round] = []
     for number in range(ROUNDS):
-        rounds.append(TrialStore())
-        trials = Trials(planner.cluster, planner.ready, rounds[-1], silent, frames=FRAMES)
+        store = TrialStore()
+        trials = Trials(planner.cluster, planner.ready, store, silent, frames=FRAMES)
+        references: dict[str, list[float]] = {name: [] for name in planner.cluster.devices}
         for place in order.sample(range(len(alone)), len(alone)):
             trials(*alone[place])
+            for name, seconds in references.items():
+                seconds.extend(_kernel_s(planner.cluster, name))
+        keys = [trial_key(scheme, planner.cluster.devices) for _, scheme in alone]
+        records = {key: record for key in keys if (record := store.get(key))}
+        rounds.append(
+            _Round(records=records, reference_s={name: median(seconds) for name, seconds in references.items()})
+        )
         print(f"{planner.model.name}: round {number + 1} of {ROUNDS}", flush=True)
+    return rounds
+
+
+def _kernel_s(cluster: Cluster, name: str) -> Sequence[float]:
+    """What the reference kernel takes a few times in a row."""
+    policy = MeasurementPolicy(rounds=KERNELS)
+    (sample,) = cluster.controller.probe_layers(name, (call_probe(),), policy, {}, lambda _: None)
+    return sample.reference_s
+
+
+def _normalised(rounds: Sequence[_Round], profile: Profile) -> TrialStore:
+    """All rounds' frames of each group as one record, as if the boards had been as fast as when they were profiled."""
+    common_s = median(reference_s(device) for device in profile.devices.values())
     together = TrialStore()
-    for key in keys:
-        together.add(_joined([record for store in rounds if (record := store.get(key))]))
+    for key in rounds[0].records:
+        together.add(
+            _joined(
+                [
+                    _scaled(each.records[key], {name: common_s / then_s for name, then_s in each.reference_s.items()})
+                    for each in rounds
+                ]
+            )
+        )
     return together
+
+
+def _scaled(record: TrialRecord, factors: Mapping[str, float]) -> TrialRecord:
+    """The record with each board's runs longer by a factor of its own."""
+    run_s = {name: tuple(factors[name] * each_s for each_s in seconds) for name, seconds in record.run_s.items()}
+    return replace(record, run_s=run_s)
 
 
 def _joined(records: Sequence[TrialRecord]) -> TrialRecord:

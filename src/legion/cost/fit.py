@@ -5,15 +5,14 @@ from dataclasses import replace
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from legion.cost.layer_cost import ExtentCurve
 from legion.cost.link_cost import fit_ports
 from legion.cost.model import CostModel, LayerShape
+from legion.cost.saving import saved_s_per_byte
 from legion.errors import InputError
 from legion.geometry.box import Box
 from legion.geometry.demand import Demand
-from legion.geometry.segment import Segment
 from legion.geometry.splitting import split_axis
 from legion.model.model import Model
 from legion.model.signature import layer_signature
@@ -23,11 +22,6 @@ from legion.profile.joined import IMAGE_RANK, joined_layers
 from legion.profile.probes import CALL
 from legion.profile.samples import DeviceProfile, Profile
 from legion.profile.statistics import Point, Points, pooled_seconds, variations
-
-Array = NDArray[np.float64]
-
-_LEAST_VARIATION = 0.05
-"""Where runs hardly vary, or were not repeated, the model is no better than this."""
 
 FREE = ExtentCurve(extents=(0, 1), seconds=(0.0, 0.0))
 """Of a layer whose shapes depend on data."""
@@ -50,7 +44,7 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     saved: dict[str, float] = {}
     for device, measured in points.items():
         joined = [(each.segment, _measured(model, device, measured, each.key)[0]) for each in together]
-        saved[device] = _saved_s_per_byte(separate, device, joined, variation[device])
+        saved[device] = saved_s_per_byte(separate, device, joined, variation[device])
     return replace(separate, saved_s_per_byte=saved, variation=variation)
 
 
@@ -104,38 +98,6 @@ def _curves(model: Model, device: str, points: Points) -> tuple[ExtentCurve, ...
         _curve(_measured(model, device, points, layer_signature(model, index))) if measurable(model, index) else FREE
         for index in range(len(model.layers))
     )
-
-
-def _saved_s_per_byte(
-    separate: CostModel, device: str, joined: Sequence[tuple[Segment, Point]], variation: float
-) -> float:
-    """What layers run as one save against each by itself, per byte of what stays between them; never below zero.
-
-    The mean over what was measured together, by how sure each is: runs vary, and so does what single joints save.
-    """
-    rates: list[float] = []
-    squared_errors: list[float] = []
-    joints: list[int] = []
-    for segment, point in joined:
-        # Samples hold no step of a program, which a run counts.
-        apart_s = separate.run_s(device, segment) - separate.message_s(device)
-        if kept_bytes := separate.kept_bytes(segment):
-            rates.append((apart_s - point.seconds) / kept_bytes)
-            squared_errors.append((max(variation, _LEAST_VARIATION) * point.seconds / kept_bytes) ** 2 / point.runs)
-            joints.append(len(segment.layers) - 1)
-    return max(0.0, _mean_effect(np.array(rates), np.array(squared_errors), np.array(joints))) if rates else 0.0
-
-
-def _mean_effect(effects: Array, squared_errors: Array, counts: Array) -> float:
-    """The mean of effects that were measured with errors and differ in truth, too: DerSimonian and Laird (1986).
-
-    An effect that is itself the mean of several differs so much less.
-    """
-    weights = 1 / squared_errors
-    squares = float(weights @ (effects - np.average(effects, weights=weights)) ** 2)
-    freedom = weights.sum() - weights @ weights / weights.sum()
-    variance = max(0.0, squares - (len(effects) - 1)) / max(freedom, 1e-300)
-    return float(np.average(effects, weights=1 / (squared_errors + variance / counts)))
 
 
 def _curve(points: Sequence[Point]) -> ExtentCurve:
