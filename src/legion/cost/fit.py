@@ -9,7 +9,7 @@ import numpy as np
 from legion.cost.layer_cost import ExtentCurve
 from legion.cost.link_cost import fit_ports
 from legion.cost.model import CostModel, LayerShape
-from legion.cost.saving import saved_s_per_byte
+from legion.cost.saving import with_savings
 from legion.errors import InputError
 from legion.geometry.box import Box
 from legion.geometry.demand import Demand
@@ -37,15 +37,17 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     points = {device: pooled[device] for device in profiles_of(profile, devices)}
     curves = {device: _curves(model, device, measured) for device, measured in points.items()}
     call_s = {device: _measured(model, device, points[device], CALL)[0].seconds for device in points}
-    separate = replace(model_of_curves(model, demand, profile, curves), call_s=call_s)
     varying = variations(profile.devices)
-    variation = {device: varying[device] for device in points}
+    cost = replace(
+        model_of_curves(model, demand, profile, curves),
+        call_s=call_s,
+        variation={device: varying[device] for device in points},
+    )
     together = joined_layers(model, demand)
-    saved: dict[str, float] = {}
     for device, measured in points.items():
         joined = [(each.segment, _measured(model, device, measured, each.key)[0]) for each in together]
-        saved[device] = saved_s_per_byte(separate, device, joined, variation[device])
-    return replace(separate, saved_s_per_byte=saved, variation=variation)
+        cost = with_savings(cost, device, joined, varying[device])
+    return cost
 
 
 def profiles_of(profile: Profile, devices: Sequence[str]) -> Mapping[str, DeviceProfile]:

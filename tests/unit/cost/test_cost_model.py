@@ -17,6 +17,7 @@ from legion.geometry.demand import Demand
 from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
 from legion.profile.joined import joined_layers
+from legion.profile.probes import CALL
 from legion.profile.samples import Profile
 from unit.profile.profile_building import random_profile
 
@@ -60,23 +61,53 @@ def test_a_segment_costs_its_layers_on_the_boxes_computed_less_what_inner_images
         assert saving.run_s("a", segment) == pytest.approx(expected + cost.call_s["a"] + cost.message_s("a"))
 
 
-@pytest.mark.parametrize("saved_s_per_byte", [0.0, 3e-9])
-def test_what_images_save_is_found_from_layers_joined(chain, saved_s_per_byte):
-    model, demand, profile, cost = chain
-    joined = {each.key: each for each in joined_layers(model, demand)}
-    assert max(len(each.segment.layers) for each in joined.values()) > 2
-    separate = replace(cost, saved_s_per_byte=dict.fromkeys(DEVICES, 0.0))
+@pytest.fixture(scope="module")
+def calls_alone(chain):
+    """The cost model where layers run as one save all calls but one, and no more."""
+    *_, profile, cost = chain
+    (call_s,) = (sample.seconds[0] for sample in profile.devices["a"].layers if sample.key == CALL)
+    nothing = dict.fromkeys(DEVICES, 0.0)
+    return replace(cost, saved_s_per_byte=nothing, call_s=dict.fromkeys(DEVICES, call_s))
 
-    def together(sample):
-        if sample.key not in joined:
+
+def profile_where_joined(chain, together_s):
+    """Device a, on which layers joined were run many times and took what `together_s` says of their segment."""
+    model, demand, profile, _ = chain
+    segments = {each.key: each.segment for each in joined_layers(model, demand)}
+
+    def changed(sample):
+        if sample.key not in segments:
             return sample
-        segment = joined[sample.key].segment
-        saved_s = separate.kept_bytes(segment) * saved_s_per_byte
-        return replace(sample, seconds=(separate.run_s("a", segment) - separate.message_s("a") - saved_s,))
+        seconds = (together_s(segments[sample.key]),) * 1000
+        return replace(sample, seconds=seconds, reference_s=sample.reference_s * 1000)
 
-    device = replace(profile.devices["a"], layers=tuple(map(together, profile.devices["a"].layers)))
-    found = cost_model(model, demand, Profile(devices={"a": device}), ("a",))
+    device = profile.devices["a"]
+    return Profile(devices={"a": replace(device, layers=tuple(map(changed, device.layers)))})
+
+
+@pytest.mark.parametrize("saved_s_per_byte", [0.0, 3e-9])
+def test_what_images_save_is_found_from_layers_joined(chain, calls_alone, saved_s_per_byte):
+    def together_s(segment):
+        apart_s = calls_alone.run_s("a", segment) - calls_alone.message_s("a")
+        return apart_s - calls_alone.kept_bytes(segment) * saved_s_per_byte
+
+    found = cost_model(*chain[:2], profile_where_joined(chain, together_s), ("a",))
     assert found.saved_s_per_byte["a"] == pytest.approx(saved_s_per_byte, abs=1e-15)
+    assert found.call_s["a"] == pytest.approx(calls_alone.call_s["a"])
+
+
+def test_what_a_long_stretch_saves_besides_is_saved_by_each_of_its_joints(chain, calls_alone):
+    def together_s(segment):
+        joints = len(segment.layers) - 1
+        saved_s = joints * calls_alone.call_s["a"] if joints > 1 else 0.0
+        return calls_alone.run_s("a", segment) - calls_alone.message_s("a") - saved_s
+
+    model, demand = chain[:2]
+    found = cost_model(model, demand, profile_where_joined(chain, together_s), ("a",))
+    longest = max((each.segment for each in joined_layers(model, demand)), key=lambda segment: len(segment.layers))
+    assert len(longest.layers) > 2
+    assert found.run_s("a", longest) - found.message_s("a") == pytest.approx(together_s(longest), rel=0.01)
+    assert found.call_s["a"] > 1.1 * calls_alone.call_s["a"]
 
 
 def test_links_follow_the_ports(chain):
