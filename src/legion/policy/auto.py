@@ -30,7 +30,7 @@ EVALUATIONS = 24000
 """Plans priced in a search, at most."""
 
 _PRICED_LAYERS = 2_500_000
-"""The layers of all that is priced: of deep networks there are fewer plans, so that none takes too long."""
+"""The layers of all plans that are priced: of deep networks there are fewer plans, so that none takes too long."""
 
 _LEAST_S = 1e-12
 

@@ -7,8 +7,8 @@ from legion.geometry.demand import Demand
 from legion.geometry.splitting import split_axis, splits_features
 from legion.model.model import Model
 
-_FEATURES_BYTES = 64 << 20
-"""The most weights of which features are measured: making a session of all of VGG-16's takes seconds."""
+MOST_WEIGHTS_BYTES = 64 << 20
+"""The most weights of which something is measured: making a session of all of VGG-16's takes seconds."""
 
 _FEATURES_FACTOR = 8
 
@@ -46,7 +46,7 @@ def measured_extents(model: Model, demand: Demand, layer: int) -> Iterator[int]:
     factor = 2
     if split_axis(demand, layer) is not None and splits_features(model, layer):
         feature_bytes = weights_bytes(model, layer) / extent
-        while extent > 1 and extent * feature_bytes > _FEATURES_BYTES:
+        while extent > 1 and extent * feature_bytes > MOST_WEIGHTS_BYTES:
             extent = (extent + 1) // 2
         factor = _FEATURES_FACTOR
     yield extent

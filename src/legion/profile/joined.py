@@ -15,12 +15,9 @@ from legion.geometry.demand import Demand
 from legion.geometry.segment import Segment
 from legion.model.model import Model
 from legion.model.signature import layer_signature
-from legion.profile.extents import measurable, tile, weights_bytes, whole_extent
+from legion.profile.extents import MOST_WEIGHTS_BYTES, measurable, tile, weights_bytes, whole_extent
 
 _PAIRS = 6
-_STRETCH_BYTES = 64 << 20
-"""The most weights of a stretch: making a session of all of VGG-16's takes seconds."""
-
 IMAGE_RANK = 4
 """Tensors of this rank or more have a layout that engines may change: (batch, channels, rows, columns...)."""
 
@@ -74,7 +71,7 @@ def _stretches(model: Model) -> Iterator[range]:
         layers = list(found) if can_be else []
         for first in layers:
             stop, total_bytes = first, 0
-            while stop <= layers[-1] and total_bytes + sizes[stop] <= _STRETCH_BYTES:
+            while stop <= layers[-1] and total_bytes + sizes[stop] <= MOST_WEIGHTS_BYTES:
                 total_bytes += sizes[stop]
                 stop += 1
             yield range(first, stop)

@@ -1,12 +1,14 @@
 """From samples to figures: what a layer or a message takes, with the device's drift taken out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
 from statistics import mean, median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from legion.cluster.device import same_kind
 from legion.profile.samples import DeviceProfile, LayerSample
+
+Figure = TypeVar("Figure")
 
 _SAME_REFERENCE = 1.1
 
@@ -50,9 +52,7 @@ def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Points
     would otherwise look like devices that are better at some layers, which a search exploits. All are taken at the
     speed of the median device, by the reference kernel.
     """
-    equal = {name: tuple(others) for name, others in equals(profiles).items()}
-    pools = {others: _pool([profiles[other] for other in others]) for others in set(equal.values())}
-    return {name: pools[others] for name, others in equal.items()}
+    return _once_for_equals(_pool, profiles)
 
 
 def _pool(profiles: Sequence[DeviceProfile]) -> Points:
@@ -71,8 +71,15 @@ def variations(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, float]:
     """By how much what a device runs takes longer or shorter from one time to the next: the standard deviation as a
     fraction, 0 where nothing was run twice. Equal devices have the same. Layers count by their time.
     """
+    return _once_for_equals(_variation, profiles)
+
+
+def _once_for_equals(
+    of: Callable[[Sequence[DeviceProfile]], Figure], profiles: Mapping[str, DeviceProfile]
+) -> Mapping[str, Figure]:
+    """By device, a figure of all that are equal to it."""
     equal = {name: tuple(others) for name, others in equals(profiles).items()}
-    found = {others: _variation([profiles[other] for other in others]) for others in set(equal.values())}
+    found = {others: of([profiles[other] for other in others]) for others in set(equal.values())}
     return {name: found[others] for name, others in equal.items()}
 
 
