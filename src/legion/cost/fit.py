@@ -45,8 +45,8 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     )
     together = joined_layers(model, demand)
     for device, measured in points.items():
-        joined = [(each.segment, _measured(model, device, measured, each.key)[0]) for each in together]
-        cost = with_savings(cost, device, joined, varying[device])
+        joined = [(each.segment, _measured(model, device, measured, each.key)[0].seconds) for each in together]
+        cost = with_savings(cost, device, joined)
     return cost
 
 

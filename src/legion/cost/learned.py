@@ -44,7 +44,7 @@ def fit_regression(device: str, measured: Points) -> Regression:
 
     Raises InputError, with the device's name, where training samples are missing.
     """
-    seconds = {(key, extent): s for key, points in measured.items() for extent, s, _ in points}
+    seconds = {(key, extent): s for key, points in measured.items() for extent, s in points}
     samples: dict[Kind, list[tuple[NDArray[np.float64], float]]] = {}
     for probe, work in _training():
         if probe not in seconds:

@@ -61,7 +61,7 @@ class CostModel:
 
     def run_s(self, device: str, segment: Segment) -> float:
         """All layers of a segment, each on the box that is computed, less what they save by running as one."""
-        total_s = self.starting_s(device)
+        total_s = self.call_s[device]
         for layer in segment.layers:
             computing_s = self.computing_s(device, self.layer_s(device, layer, self._box(layer, segment)))
             kept_bytes = self._kept_bytes(layer, segment)
@@ -71,10 +71,6 @@ class CostModel:
     def kept_bytes(self, segment: Segment) -> int:
         """Bytes of images that never leave the segment."""
         return sum(self._kept_bytes(layer, segment) for layer in segment.layers)
-
-    def starting_s(self, device: str) -> float:
-        """What a run takes besides its layers: a call, and a step of a program, as handling a message is one."""
-        return self.handling_s[device] + self.call_s[device]
 
     def computing_s(self, device: str, alone_s: float) -> float:
         """What a layer that takes `alone_s` by itself adds to a run."""
@@ -89,7 +85,7 @@ class CostModel:
         return size_bytes / self.copy_bytes_per_s[node]
 
     def message_s(self, node: str) -> float:
-        """Handling one message, whatever its size: taking it in at the other end is counted here too."""
+        """Handling one message, whatever its size: a sender is busy with it, and a reader has it so much later."""
         return self.handling_s[node]
 
     def link(self, source: str, destination: str) -> Link:

@@ -42,7 +42,7 @@ class Tables:
     `bytes_per_unit` are by source, a unit being one element of the axis. `seconds[layer]` is (device, extent + 1): what
     so many units add to a run. `saved_s[layer]` is alike: what so many units save that never leave their group.
     `breadths` is by layer: the fraction of a unit that the model's outputs need, since some columns may be read by no
-    one. `starting_s` is by device: what a run takes besides its layers. `message_s` and `copy_s_per_byte` are by node,
+    one. `call_s` is by device. `message_s` and `copy_s_per_byte` are by node,
     `latency_s` and `seconds_per_byte` (source node, destination node).
     """
 
@@ -54,7 +54,7 @@ class Tables:
     breadths: Array
     edges: tuple[tuple[Edge, ...], ...]
     is_output: NDArray[np.bool_]
-    starting_s: Array
+    call_s: Array
     message_s: Array
     copy_s_per_byte: Array
     latency_s: Array
@@ -96,7 +96,7 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
         breadths=_breadths(model, demand, cost),
         edges=_Edges(model, demand, cost, extents).all(),
         is_output=np.array([not outputs.isdisjoint(layer.outputs) for layer in model.layers]),
-        starting_s=np.array([cost.starting_s(device) for device in devices]),
+        call_s=np.array([cost.call_s[device] for device in devices]),
         message_s=np.array([cost.message_s(node) for node in nodes]),
         copy_s_per_byte=np.array([cost.copy_s(node, 1) for node in nodes]),
         latency_s=np.array([[link.latency_s if link else 0.0 for link in row] for row in links]),

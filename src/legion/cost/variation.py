@@ -41,9 +41,9 @@ class Varied:
 
     def run_s(self, device: str, segment: Segment) -> float:
         """Running all layers of the segment, longer or shorter than expected; starting it always takes the same."""
-        step_s = self.cost.starting_s(device)
+        call_s = self.cost.call_s[device]
         factor = self.factors[segment.layers[-1], self.cost.devices.index(device)]
-        return step_s + float(factor) * (self.cost.run_s(device, segment) - step_s)
+        return call_s + float(factor) * (self.cost.run_s(device, segment) - call_s)
 
     def copy_s(self, node: str, size_bytes: int) -> float:
         """As expected."""

@@ -26,7 +26,7 @@ from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import seeds, shared
 from legion.simulate.typical import typical_frame
 
-EVALUATIONS = 24000
+EVALUATIONS = 36000
 """Plans priced in a search, at most."""
 
 _PRICED_LAYERS = 2_500_000

@@ -1,13 +1,14 @@
-"""Layers probed together, to see what a tensor saves that never leaves the engine.
+"""Layers probed together, to see what they save by running as one.
 
-Measured alone, each layer pays for its tensors' way in and out: engines keep images in a layout of their own, and fuse
-neighbours. Pairs tell this best where tensors are large; a long stretch of layers tells what many small ones save.
+Measured alone, each layer pays for a call, and for its tensors' way in and out: engines keep images in a layout of
+their own, and fuse neighbours. One long stretch whole tells what that is on one device, and its pieces, of which tiles
+are measured, what it is where several share the work.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
@@ -17,9 +18,12 @@ from legion.model.model import Model
 from legion.model.signature import layer_signature
 from legion.profile.extents import MOST_WEIGHTS_BYTES, measurable, tile, weights_bytes, whole_extent
 
-_PAIRS = 6
 IMAGE_RANK = 4
 """Tensors of this rank or more have a layout that engines may change: (batch, channels, rows, columns...)."""
+
+_PIECES = 8
+_TILES = 4
+"""Of a piece, one of so many tiles is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,36 +36,19 @@ class Joined:
 
 
 def joined_layers(model: Model, demand: Demand) -> tuple[Joined, ...]:
-    """The largest pairs, and the longest stretch, unless that is one of them."""
-    pairs = largest_pairs(model, demand)
-    stretch = longest_stretch(model, demand)
-    return pairs if stretch is None else (*pairs, stretch)
+    """The longest stretch, whole, and tiles of the pieces that it falls into; all of two layers or more."""
+    stretch = longest_stretch(model)
+    if len(stretch) < 2:
+        return ()
+    pieces = min(_PIECES, len(stretch) // 2)
+    bounds = [stretch.start + len(stretch) * place // pieces for place in range(pieces + 1)]
+    tiles = [_joined(model, demand, range(first, last), _TILES) for first, last in pairwise(bounds)]
+    return (_joined(model, demand, stretch, 1), *(tiles if pieces > 1 else ()))
 
 
-def largest_pairs(model: Model, demand: Demand) -> tuple[Joined, ...]:
-    """Of the pairs that hand over the largest images a quarter of the second's extent, no two of the same kind."""
-    pairs: dict[str, Joined] = {}
-    for first, second, _ in sorted(_neighbours(model), key=lambda found: -found[2]):
-        key = _key(model, (first, second))
-        if key not in pairs:
-            extent = -(-whole_extent(model, demand, second) // 4)
-            segment = build_segment(demand, (first, second), tile(model, demand, second, extent))
-            pairs[key] = Joined(key=key, extent=extent, segment=segment)
-        if len(pairs) == _PAIRS:
-            break
-    return tuple(pairs.values())
-
-
-def longest_stretch(model: Model, demand: Demand) -> Joined | None:
-    """The most layers in a row, whole, whose weights are not too large; None where that is not even three."""
-    layers = max(_stretches(model), key=len, default=range(0))
-    if len(layers) <= 2:
-        return None
-    made = {tensor for layer in layers for tensor in model.layers[layer].outputs}
-    read = {tensor for layer in range(layers.stop, len(model.layers)) for tensor in model.layers[layer].inputs}
-    wanted = made & (read | {port.name for port in model.outputs})
-    segment = build_segment(demand, layers, {tensor: Box.whole(model.tensors[tensor].shape) for tensor in wanted})
-    return Joined(key=_key(model, layers), extent=whole_extent(model, demand, layers[-1]), segment=segment)
+def longest_stretch(model: Model) -> range:
+    """The most layers in a row whose weights are not too large, the first of several."""
+    return max(_stretches(model), key=len, default=range(0))
 
 
 def _stretches(model: Model) -> Iterator[range]:
@@ -77,21 +64,24 @@ def _stretches(model: Model) -> Iterator[range]:
             yield range(first, stop)
 
 
-def _key(model: Model, layers: Sequence[int]) -> str:
-    signatures = "+".join(layer_signature(model, layer) for layer in layers)
+def _joined(model: Model, demand: Demand, layers: range, tiles: int) -> Joined:
+    """One of so many tiles of the layers, as large as its share of what is read later."""
+    read = {tensor for layer in range(layers.stop, len(model.layers)) for tensor in model.layers[layer].inputs}
+    read |= {port.name for port in model.outputs}
+    extents = {layer: -(-whole_extent(model, demand, layer) // tiles) for layer in layers}
+    boxes: dict[str, Box] = {}
+    for layer in layers:
+        boxes |= {tensor: box for tensor, box in tile(model, demand, layer, extents[layer]).items() if tensor in read}
+    return Joined(
+        key=_key(model, layers, boxes), extent=extents[layers[-1]], segment=build_segment(demand, layers, boxes)
+    )
+
+
+def _key(model: Model, layers: Sequence[int], boxes: dict[str, Box]) -> str:
+    """Equal stretches have equal keys: the same layers, of which the same is read later."""
+    parts = [
+        (layer_signature(model, layer), *(str(tensor in boxes) for tensor in model.layers[layer].outputs))
+        for layer in layers
+    ]
+    signatures = "+".join(" ".join(part) for part in parts)
     return f"{len(layers)} layers {blake2b(signatures.encode(), digest_size=16).hexdigest()}"
-
-
-def _neighbours(model: Model) -> Iterator[tuple[int, int, int]]:
-    """Each layer with the first that reads an image of its, and the bytes of that."""
-    readers: dict[str, int] = {}
-    for index, layer in enumerate(model.layers):
-        for tensor in layer.inputs:
-            readers.setdefault(tensor, index)
-    for index, layer in enumerate(model.layers):
-        for tensor in layer.outputs:
-            reader = readers.get(tensor)
-            if reader is None or len(model.tensors[tensor].shape) < IMAGE_RANK:
-                continue
-            if measurable(model, index) and measurable(model, reader):
-                yield index, reader, model.tensors[tensor].size_bytes

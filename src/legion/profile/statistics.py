@@ -34,11 +34,10 @@ def expected_s(seconds: Sequence[float]) -> float:
 
 
 class Point(NamedTuple):
-    """What was measured at one extent: the expected seconds, from so many runs."""
+    """What was measured at one extent: the expected seconds."""
 
     extent: int
     seconds: float
-    runs: int
 
 
 Points = Mapping[str, Sequence[Point]]
@@ -62,7 +61,7 @@ def _pool(profiles: Sequence[DeviceProfile]) -> Points:
     for sample in (sample for profile in profiles for sample in profile.layers):
         measured.setdefault(sample.key, {}).setdefault(sample.extent, []).extend(normalised_s(sample, common_s))
     return {
-        key: [Point(extent, expected_s(seconds), len(seconds)) for extent, seconds in sorted(by_extent.items())]
+        key: [Point(extent, expected_s(seconds)) for extent, seconds in sorted(by_extent.items())]
         for key, by_extent in measured.items()
     }
 

@@ -44,7 +44,7 @@ class _Evaluation:
         self._arrived = np.zeros((devices, count))
         self._run_s = np.zeros((devices, count))
         self._takes_part = np.zeros((devices, count), dtype=np.bool_)
-        self._step_s = tables.starting_s[:, None]
+        self._call_s = tables.call_s[:, None]
 
     def latencies_s(self) -> Array:
         for layer in reversed(range(self._tables.layers)):
@@ -148,7 +148,7 @@ class _Evaluation:
             self._way_in_taken[device] = np.where(sent & (goes_first | (start > free)), start, taken)
             self._way_in_free[device] = np.where(sent, np.maximum(free, end), free)
             self._way_out_free[node] = np.where(sent, end, self._way_out_free[node])
-            there = np.where(sent, end + tables.latency_s[node, device, None], 0.0)
+            there = np.where(sent, end + (tables.latency_s[node, device] + tables.message_s[device])[:, None], 0.0)
             self._arrived[device] = np.maximum(self._arrived[device], there)
 
     def _ready_of(self, source: int) -> Array:
@@ -167,7 +167,7 @@ class _Evaluation:
         """Groups that end here run when all is there; what leaves them is ready then, borders that go first before."""
         ends, first = self._ends[layer], self._borders_first[layer]
         start = np.maximum(self._clock[:-1], self._arrived)
-        end = start + self._run_s + self._step_s
+        end = start + self._run_s + self._call_s
         ready = end
         if first.any():
             before_s, more_s = self._borders(layer)
@@ -183,7 +183,7 @@ class _Evaluation:
     def _alone_s(self, layer: int, units: Places) -> Array:
         """(device, plan): a run of one layer; none takes no time."""
         some = np.maximum(units, 0)
-        return self._tables.seconds[layer][self._every_device, some] + (some > 0) * self._step_s
+        return self._tables.seconds[layer][self._every_device, some] + (some > 0) * self._call_s
 
     def _borders(self, layer: int) -> tuple[Array, Array]:
         """(device, plan): what the rows that others need take alone, and how much dearer all is in three parts.
@@ -223,7 +223,8 @@ class _Evaluation:
                 ways_free = np.maximum(self._way_out_free[device, plans], self._way_in_free[controller])
                 end = np.maximum(handed_over, ways_free) + size * tables.seconds_per_byte[device, controller]
                 self._way_in_free[controller] = np.where(sent, end, self._way_in_free[controller])
-                latest = np.maximum(latest, sent * (end + tables.latency_s[device, controller]))
+                there = end + tables.latency_s[device, controller] + tables.message_s[controller]
+                latest = np.maximum(latest, sent * there)
         return latest
 
 

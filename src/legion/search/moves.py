@@ -10,6 +10,9 @@ from legion.search.row_plans import Flags, RowPlans
 _ALONE = 0.3
 """How often a change is one of a single layer."""
 
+_EVERYWHERE = 0.3
+"""How often all layers are shared out as one of them."""
+
 _BEFORE = 0.33
 """How often layers are shared out as the one before, where they follow another."""
 
@@ -43,7 +46,8 @@ class Moves:
             self._borders: 0.7,
         }
         if not keep_shares and self._devices > 1:
-            kinds |= {self._shift: 4.0, self._align: 1.0, self._deal: 8.0, self._hand_over: 0.5, self._leave_out: 0.5}
+            kinds |= {self._shift: 4.0, self._align: 1.0, self._deal: 8.0}
+            kinds |= {self._swap: 2.0, self._hand_over: 0.5, self._leave_out: 0.5}
         self._kinds = list(kinds)
         self._odds = np.array(list(kinds.values())) / sum(kinds.values())
 
@@ -115,7 +119,8 @@ class Moves:
         layer = self._end(plans, places)
         before = self._random.random(len(places)) < _BEFORE
         model = np.where(before, np.maximum(0, layer - 1), self._end(plans, places))
-        some = self._span(layer, alone=_ALONE) & self._splittable & self._splittable[model][:, None]
+        some = self._span(layer, alone=_ALONE) | (self._random.random((len(places), 1)) < _EVERYWHERE)
+        some &= self._splittable & self._splittable[model][:, None]
         cuts = self._scaled(plans.cuts[places, model][:, None], self._extents[model][:, None])
         plans.cuts[places] = np.where(some[:, :, None], cuts, plans.cuts[places])
 
@@ -159,6 +164,15 @@ class Moves:
         cuts = np.rint(np.cumsum(shares, axis=2) * self._extents[:, None] / np.maximum(total, 1)).astype(np.int64)
         some = some[:, :, None] & (total > 0)
         plans.cuts[places, :, 1:] = np.where(some, cuts, plans.cuts[places, :, 1:])
+
+    def _swap(self, plans: RowPlans, places: Places) -> None:
+        """Two devices have each other's part of some layers, or of all."""
+        some = self._span(self._end(plans, places)) | self._coins(len(places))
+        shares = np.diff(plans.cuts[places], axis=2)
+        every = np.arange(len(places))
+        one, other = self._random.integers(self._devices, size=(2, len(places)))
+        shares[every, :, one], shares[every, :, other] = shares[every, :, other], shares[every, :, one]
+        plans.cuts[places, :, 1:] = np.where(some[:, :, None], np.cumsum(shares, axis=2), plans.cuts[places, :, 1:])
 
     def _end(self, plans: RowPlans, places: Places) -> Places:
         """Of each plan, a layer that ends a group and can be split, if there is any."""

@@ -43,7 +43,8 @@ def simulate(programs: Mapping[str, Program], model: Model, costs: Costs) -> Tim
 
     Each node executes its list in order on one compute thread. A Receive waits for the arrival. A Run copies what it
     does not hold in one piece, then takes its time. A Send copies likewise, then joins the node's queue for its port.
-    Ports carry one message at a time each way (see `Network`); latency delays the arrival alone. Raises InternalError
+    Ports carry one message at a time each way (see `Network`); latency, and handling at the other end, delay the
+    arrival alone. Raises InternalError
     naming the nodes where the programs wait for one another.
     """
     return _Simulation(programs, model, costs).timeline()
@@ -191,7 +192,8 @@ class _Simulation:
                 )
             )
             self._at(released_s, partial(self._release, message))
-            self._at(released_s + message.link.latency_s, partial(self._arrive, message))
+            taken_in_s = self._costs.message_s(message.destination)
+            self._at(released_s + message.link.latency_s + taken_in_s, partial(self._arrive, message))
 
     def _release(self, message: Message, now_s: float) -> None:
         self._enter(self._network.release(message), now_s)

@@ -6,13 +6,14 @@ from itertools import pairwise
 import pytest
 from onnx import TensorProto, helper
 
+from legion.geometry.box import Box
 from legion.geometry.demand import Demand
 from legion.geometry.splitting import splits_features
 from legion.model.onnx_import.load import load_model
 from legion.model.signature import layer_signature
 from legion.model.zoo import build
 from legion.profile.extents import measurable, tile, weights_bytes, whole_extent
-from legion.profile.joined import joined_layers, largest_pairs, longest_stretch
+from legion.profile.joined import joined_layers, longest_stretch
 from legion.profile.probes import CALL, plan_probes
 
 
@@ -32,36 +33,43 @@ def test_every_distinct_layer_is_probed_once_at_each_extent(network):
     assert len(layers) < len(model.layers)
 
 
-def test_pairs_are_the_largest_images_that_change_hands_each_kind_once(network):
-    model, demand = network
-    pairs = largest_pairs(model, demand)
-    handed = [model.layers[pair.segment.layers[0]].outputs[0] for pair in pairs]
-    sizes = [model.tensors[tensor].size_bytes for tensor in handed]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] == max(model.tensors[layer.outputs[0]].size_bytes for layer in model.layers)
-    assert len({pair.key for pair in pairs}) == len(pairs) == 6
-    for pair, tensor in zip(pairs, handed, strict=True):
-        assert len(pair.segment.layers) == 2
-        assert tensor in pair.segment.boxes
-        assert tensor not in pair.segment.outputs
-
-
 def test_a_stretch_is_all_layers_where_their_weights_are_few(network):
-    model, demand = network
-    stretch = longest_stretch(model, demand)
-    assert stretch.segment.layers == tuple(range(len(model.layers)))
-    assert set(stretch.segment.inputs) == {port.name for port in model.inputs}
-    assert set(stretch.segment.outputs) == {port.name for port in model.outputs}
+    model, _ = network
+    assert longest_stretch(model) == range(len(model.layers))
 
 
 def test_a_stretch_ends_before_its_weights_are_many():
     model = load_model(build("vgg16", size=32).SerializeToString())
-    stretch = longest_stretch(model, Demand(model))
-    first, last = stretch.segment.layers[0], stretch.segment.layers[-1]
-    assert stretch.segment.layers == tuple(range(first, last + 1))
+    stretch = longest_stretch(model)
     weights = [weights_bytes(model, layer) for layer in range(len(model.layers))]
-    assert sum(weights[first : last + 1]) <= 64 << 20 < sum(weights[first : last + 2])
-    assert set(stretch.segment.outputs) == set(model.layers[last].outputs)
+    assert sum(weights[layer] for layer in stretch) <= 64 << 20 < sum(weights[stretch.start : stretch.stop + 1])
+
+
+def test_the_stretch_is_measured_whole_and_a_tile_of_each_piece_that_it_falls_into(network):
+    model, demand = network
+    whole, *pieces = joined_layers(model, demand)
+    assert set(whole.segment.inputs) == {port.name for port in model.inputs}
+    assert whole.segment.outputs == {port.name: Box.whole(port.type.shape) for port in model.outputs}
+    assert [layer for piece in pieces for layer in piece.segment.layers] == list(whole.segment.layers)
+    assert len(pieces) == 8
+    for piece in pieces:
+        last = piece.segment.layers[-1]
+        extent = whole_extent(model, demand, last)
+        assert len(piece.segment.layers) > 1
+        assert piece.extent == -(-extent // 4)
+        for tensor, box in tile(model, demand, last, piece.extent).items():
+            assert piece.segment.outputs[tensor] == box
+
+
+def test_what_others_read_leaves_a_piece(network):
+    model, demand = network
+    for piece in joined_layers(model, demand):
+        layers = set(piece.segment.layers)
+        read = {
+            tensor for index, layer in enumerate(model.layers) if index not in layers for tensor in layer.inputs
+        } | {port.name for port in model.outputs}
+        made = {tensor for layer in layers for tensor in model.layers[layer].outputs}
+        assert set(piece.segment.outputs) == made & read
 
 
 def extents_by_key(model, demand):

@@ -35,7 +35,7 @@ def random_tables(seed: int) -> Tables:
         breadths=np.ones(layers),
         edges=tuple(edges),
         is_output=np.arange(layers) == layers - 1,
-        starting_s=random.uniform(0.0, 0.1, len(DEVICES)),
+        call_s=random.uniform(0.0, 0.1, len(DEVICES)),
         message_s=random.uniform(0.0, 0.1, NODES),
         copy_s_per_byte=random.uniform(0.0, 0.02, NODES),
         latency_s=random.uniform(0.0, 0.05, (NODES, NODES)),

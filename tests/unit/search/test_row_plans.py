@@ -96,7 +96,7 @@ def test_a_way_in_carries_one_message_at_a_time() -> None:
         breadths=np.ones(2),
         edges=((Edge(source=2, low=each, high=whole),), (Edge(source=0, low=each, high=whole),)),
         is_output=np.array([False, True]),
-        starting_s=np.zeros(3),
+        call_s=np.zeros(3),
         message_s=nobody,
         copy_s_per_byte=nobody,
         latency_s=np.zeros((4, 4)),

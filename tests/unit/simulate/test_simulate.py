@@ -178,9 +178,10 @@ def test_what_is_held_in_one_piece_is_not_copied():
         b=[receive("a", 0, 4), run(0, 4), receive("a", 0, 4, "y"), receive("a", 0, 2, "y"), run(0, 4, 1)],
     )
     # a: 4 bytes of x copied to send (2 s) and to run (2 s); y whole as it is, then a part of it (1 s).
+    # b: each message is there another 0.25 s later.
     assert spans(result, "a") == [(2.25, 6.25), (2.25, 8.25), (8.5, 12.5), (12.5, 14.5)]
-    assert spans(result, "b")[1] == (6.25, 10.25)
-    assert spans(result, "b")[-1] == (14.5, 18.5)
+    assert spans(result, "b")[1] == (6.5, 10.5)
+    assert spans(result, "b")[-1] == (14.75, 18.75)
 
 
 def test_a_circular_wait_names_its_nodes():
