@@ -42,7 +42,7 @@ class Tables:
     `bytes_per_unit` are by source, a unit being one element of the axis. `seconds[layer]` is (device, extent + 1): what
     so many units add to a run. `saved_s[layer]` is alike: what so many units save that never leave their group.
     `breadths` is by layer: the fraction of a unit that the model's outputs need, since some columns may be read by no
-    one. `call_s` is by device. `message_s` and `copy_s_per_byte` are by node,
+    one. `call_s` is by device: what a run takes besides its layers. `message_s` and `copy_s_per_byte` are by node,
     `latency_s` and `seconds_per_byte` (source node, destination node).
     """
 

@@ -42,8 +42,9 @@ def joined_layers(model: Model, demand: Demand) -> tuple[Joined, ...]:
         return ()
     pieces = min(_PIECES, len(stretch) // 2)
     bounds = [stretch.start + len(stretch) * place // pieces for place in range(pieces + 1)]
-    tiles = [_joined(model, demand, range(first, last), _TILES) for first, last in pairwise(bounds)]
-    return (_joined(model, demand, stretch, 1), *(tiles if pieces > 1 else ()))
+    parts = [range(first, last) for first, last in pairwise(bounds)]
+    tiles = (_joined(model, demand, part, _TILES) for part in parts if part != stretch)
+    return (_joined(model, demand, stretch, 1), *tiles)
 
 
 def longest_stretch(model: Model) -> range:
@@ -69,9 +70,12 @@ def _joined(model: Model, demand: Demand, layers: range, tiles: int) -> Joined:
     read = {tensor for layer in range(layers.stop, len(model.layers)) for tensor in model.layers[layer].inputs}
     read |= {port.name for port in model.outputs}
     extents = {layer: -(-whole_extent(model, demand, layer) // tiles) for layer in layers}
-    boxes: dict[str, Box] = {}
-    for layer in layers:
-        boxes |= {tensor: box for tensor, box in tile(model, demand, layer, extents[layer]).items() if tensor in read}
+    boxes = {
+        tensor: box
+        for layer in layers
+        for tensor, box in tile(model, demand, layer, extents[layer]).items()
+        if tensor in read
+    }
     return Joined(
         key=_key(model, layers, boxes), extent=extents[layers[-1]], segment=build_segment(demand, layers, boxes)
     )

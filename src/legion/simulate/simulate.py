@@ -44,8 +44,7 @@ def simulate(programs: Mapping[str, Program], model: Model, costs: Costs) -> Tim
     Each node executes its list in order on one compute thread. A Receive waits for the arrival. A Run copies what it
     does not hold in one piece, then takes its time. A Send copies likewise, then joins the node's queue for its port.
     Ports carry one message at a time each way (see `Network`); latency, and handling at the other end, delay the
-    arrival alone. Raises InternalError
-    naming the nodes where the programs wait for one another.
+    arrival alone. Raises InternalError naming the nodes where the programs wait for one another.
     """
     return _Simulation(programs, model, costs).timeline()
 
