@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -154,7 +155,7 @@ class Interpreter:
         with self._pacer.paced():
             array = self._tensors.make(step.reads[0])
             header = TensorHeader(
-                self.plan, log.frame, self._prepared.node, send.tensor, send.box, array.dtype.name, array.shape
+                self.plan, log.frame, self._prepared.node, send.tensor, send.box, _name_of(array.dtype), array.shape
             )
             frames = encode_tensor(header, array)
 
@@ -172,3 +173,9 @@ class Interpreter:
             )
         )
         self._reached_s = self._clock()
+
+
+@cache
+def _name_of(dtype: np.dtype[np.generic]) -> str:
+    """Its name, which numpy puts together anew whenever it is asked."""
+    return dtype.name

@@ -18,7 +18,7 @@ from legion.cluster.device import DeviceInfo
 from legion.engine.base import Engine
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.engine.onnx_session import CPU_PROVIDER
-from legion.engine.paced import PacedEngine, Pacer
+from legion.engine.paced import PacedEngine, Pacer, end_sleeps_in_time
 from legion.runtime.network import real_network
 from legion.runtime.weights import WeightStore
 from legion.runtime.worker import Worker
@@ -52,6 +52,7 @@ def serve(options: WorkerOptions, ready: Callable[[Worker], None]) -> None:
     engine: Engine = OnnxRuntimeEngine(threads=options.threads, provider=options.provider)
     if options.speed < 1:
         engine = PacedEngine(engine, pacer)
+        end_sleeps_in_time()
     info = describe_device(options.name, engine, options.memory_bytes)
     transport = real_network(options.bandwidth_bytes_per_s)
     try:

@@ -1,6 +1,9 @@
 """Pacing by clocks that the test moves: how long work takes in all, and what counts as overrun."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from engine_building import loader, local_graph, normal, operator
@@ -116,3 +119,19 @@ def test_several_threads_cannot_be_paced() -> None:
 
     with pytest.raises(InputError, match="2 threads"):
         PacedEngine(Wide(), Pacer(0.5))
+
+
+@pytest.mark.skipif(not Path("/proc/self/timerslack_ns").exists(), reason="needs Linux's timer slack")
+def test_threads_started_later_wake_in_time() -> None:
+    script = """
+import ctypes, threading
+from legion.engine.paced import end_sleeps_in_time
+get = 30
+told = lambda: print(ctypes.CDLL(None).prctl(get, 0, 0, 0, 0), flush=True)
+told()
+end_sleeps_in_time()
+threading.Thread(target=told).start()
+"""
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
+    before_ns, after_ns = map(int, printed.split())
+    assert after_ns == 1 < before_ns
