@@ -12,7 +12,7 @@ told by the errors without it. What a measurement is worth is seen by repeating 
 frames over that of the second, each of half as many frames as predictions are held against. So half of that error is
 expected between any predictor and the medians, and errors are told without it, too, as it adds in squares.
 
-`python -m bench.group_prediction`; needs root; takes about ten minutes.
+`python -m bench.group_prediction`; needs root; takes about a quarter of an hour.
 """
 
 import sys
@@ -55,7 +55,7 @@ NETWORKS = ("vgg16", "yolov2", "resnet50")
 DEVICES = "3F"
 GROUPS = 24
 LONGEST = 8
-ROUNDS = 3
+ROUNDS = 6
 FRAMES = 2
 KERNELS = 9
 """Runs of the reference kernel after each group's frames."""
