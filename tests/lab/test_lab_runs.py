@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -75,3 +76,34 @@ def test_the_weaker_emulation_says_so_and_tells_the_controller(user: User) -> No
     )
     assert "weaker emulation" in done.stderr
     assert "bandwidth_bytes_per_s = 125000000.0" in done.stdout
+
+
+ONE_AFTER_THE_OTHER = """
+import sys
+from statistics import median
+from legion.plan.scheme import CONTROLLER
+from legion.runtime.port_probe import port_inputs, port_plan
+from legion.session.cluster import connect
+
+with connect(sys.argv[1]) as cluster:
+    first, second = devices = tuple(cluster.devices)
+    cluster.controller.install(port_plan(devices, 100_000))
+    fractions = []
+    for _ in range(7):
+        cluster.controller.run(port_inputs(devices, 100_000), outputs=())
+        events = {(event.node, event.instruction): event for event in cluster.controller.timeline().events}
+        begun_s = events[CONTROLLER, 4].start_s  # after one message each way for each device
+        arrived_s = [events[name, 2].end_s - begun_s for name in (first, second)]
+        fractions.append(arrived_s[0] / arrived_s[1])
+    print(median(fractions))
+"""
+
+
+@needs_namespaces
+def test_one_tensor_is_through_before_the_next_takes_its_port(user: User) -> None:
+    script = user.folder / "one_after_the_other.py"
+    script.write_text(ONE_AFTER_THE_OTHER)
+    lab = user.lab_file(*BOARDS[:2], link_mbit_per_s=10)
+    told = user.legion("lab", "run", lab, "--", sys.executable, script, "{cluster}")
+    # Were the port shared, the first would be there just before the second.
+    assert 0.4 < float(told) < 0.62

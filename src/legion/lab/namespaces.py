@@ -31,6 +31,10 @@ than 5 % with 1 ms."""
 _QUEUE_BYTES = 4 << 20
 """Enough to lose nothing when several nodes send to one: a switch with flow control."""
 
+_CONGESTION_CONTROL = "/proc/sys/net/ipv4/tcp_congestion_control"
+"""Every kernel has reno, which does on a link that loses nothing what boards' usual cubic does. A host may prefer
+another: BBR lets messages that share a port overtake each other."""
+
 _END_S = 5.0
 _END_POLL_S = 0.02
 
@@ -109,6 +113,7 @@ def _add_namespace(namespace: str) -> None:
     except InternalError as exc:
         raise InputError(f"{exc}; run it as root, or set network to transport") from exc
     run_tool(["ip", "-n", namespace, "link", "set", "lo", "up"])
+    run_tool([*inside(namespace), "sh", "-c", f"echo reno > {_CONGESTION_CONTROL}"])
 
 
 def _shape(namespace: str, interface: str, link: Link) -> None:

@@ -1,8 +1,11 @@
 """What the runtime asks of a network: control messages both ways, tensors in, tensors out."""
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from legion.errors import InputError
 
 Frame = bytes | memoryview
 
@@ -129,3 +132,12 @@ def split_address(address: str) -> tuple[str, int]:
     if not (separator and host and port.isascii() and port.isdigit() and int(port) < 1 << 16):
         raise ValueError(f"{address!r} is no address of the form host:port")
     return host, int(port)
+
+
+def resolve(address: str) -> tuple[str, int]:
+    """The IPv4 address and the port of `host:port`; InputError when it is none, or no such host is known."""
+    try:
+        host, port = split_address(address)
+        return socket.gethostbyname(host), port
+    except (ValueError, OSError) as exc:
+        raise InputError(f"{address!r} leads nowhere ({exc}); give it as host:port") from exc

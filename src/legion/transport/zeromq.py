@@ -8,20 +8,16 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from legion.errors import InputError
-from legion.transport.base import Arrival, ControlArrival, Disconnected, Frame, TensorArrival, split_address
+from legion.transport.base import Arrival, ControlArrival, Disconnected, Frame, TensorArrival, resolve, split_address
+from legion.transport.zeromq_out_port import ZeroMqOutPort, milliseconds
 
 _HEARTBEAT_INTERVAL_MS = 1_000
 _HEARTBEAT_TIMEOUT_MS = 4_000
-_SEND_BUFFER_BYTES = 64 << 10
-"""Small, so that a tensor is released when it is on the wire and not when the kernel has swallowed it;
-at 32 kB, TCP over loopback stalls for 40 ms per segment."""
-_RELEASE_POLL_S = 0.05
 _MAX_WAITING_MESSAGES = 256
 _BURST = 16
 """How many messages of one socket are taken before the others have their turn."""
@@ -52,7 +48,7 @@ class ZeroMqTransport:
 
     def listen(self, address: str) -> "ZeroMqEndpoint":
         """A worker's endpoint; port 0 takes a free one."""
-        host, port = _resolve(address)
+        host, port = resolve(address)
         router = self.socket(zmq.ROUTER)
         router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         pull = self.socket(zmq.PULL)
@@ -67,7 +63,7 @@ class ZeroMqTransport:
 
     def dial(self, devices: Mapping[str, str]) -> "ZeroMqEndpoint":
         """A controller's endpoint; devices that are not there yet are tried until they are."""
-        targets = {name: _resolve(address) for name, address in devices.items()}
+        targets = {name: resolve(address) for name, address in devices.items()}
         local = all(_route_source(host).startswith("127.") for host, _ in targets.values())
         pull = self.socket(zmq.PULL)
         pull.bind(f"tcp://{'127.0.0.1' if local else '0.0.0.0'}:*")  # noqa: S104 - devices send results here
@@ -79,11 +75,11 @@ class ZeroMqTransport:
 
     def out_port(self) -> "ZeroMqOutPort":
         """A way out for tensors."""
-        return ZeroMqOutPort(self)
+        return ZeroMqOutPort(lambda: self.socket(zmq.PUSH))
 
     def own_host(self, address: str) -> str:
         """The address of the interface by which this host reaches `address`."""
-        return _route_source(_resolve(address)[0])
+        return _route_source(resolve(address)[0])
 
     def socket(self, kind: zmq.SocketType) -> "zmq.Socket[bytes]":
         """A socket with heartbeats, bounded queues and messages, that drops what it holds when closed."""
@@ -152,7 +148,7 @@ class ZeroMqEndpoint:
     def receive(self, timeout_s: float) -> list[Arrival]:
         """What has come on any socket, a bounded number of messages of each."""
         arrivals: list[Arrival] = []
-        for source, _ in self._poller.poll(_milliseconds(timeout_s)):
+        for source, _ in self._poller.poll(milliseconds(timeout_s)):
             reader = self._readers.get(source)
             if reader is None:
                 self._drain_wakes()
@@ -216,79 +212,8 @@ class ZeroMqEndpoint:
             pass
 
 
-class ZeroMqOutPort:
-    """One PUSH socket per peer.
-
-    libzmq copies messages of up to 64 kB, which the send buffer would swallow anyway; larger ones
-    are sent from where they lie, and `send` waits until they are out.
-    """
-
-    def __init__(self, transport: ZeroMqTransport) -> None:
-        self._transport = transport
-        self._addresses: dict[str, str] = {}
-        self._sockets: dict[str, zmq.Socket[bytes]] = {}
-
-    def connect(self, peers: Mapping[str, str]) -> None:
-        """Open a connection to each peer, so that the first frame need not wait for it."""
-        self.close()
-        self._addresses = dict(peers)
-        for peer in peers:
-            self._open(peer)
-
-    def send(self, peer: str, frames: Sequence[Frame], cancelled: Callable[[], bool]) -> bool:
-        """Send, and wait for the release of the memory; a cancelled message takes its connection along."""
-        sender = self._sockets[peer]
-        while not cancelled():
-            try:
-                tracker = sender.send_multipart(frames, zmq.NOBLOCK, copy=False, track=True)
-            except zmq.Again:
-                sender.poll(_milliseconds(_RELEASE_POLL_S), zmq.POLLOUT)
-                continue
-            if self._released(tracker, cancelled):
-                return True
-            break
-        sender.close()
-        self._open(peer)
-        return False
-
-    def close(self) -> None:
-        """Close all connections."""
-        for sender in self._sockets.values():
-            sender.close()
-        self._sockets = {}
-
-    def _open(self, peer: str) -> None:
-        sender = self._sockets[peer] = self._transport.socket(zmq.PUSH)
-        sender.setsockopt(zmq.SNDBUF, _SEND_BUFFER_BYTES)
-        host, port = _resolve(self._addresses[peer])
-        sender.connect(f"tcp://{host}:{port}")
-
-    @staticmethod
-    def _released(tracker: zmq.MessageTracker | None, cancelled: Callable[[], bool]) -> bool:
-        while tracker is not None and not tracker.done:
-            try:
-                tracker.wait(_RELEASE_POLL_S)
-            except zmq.NotDone:
-                if cancelled():
-                    return False
-        return True
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(0, ceil(seconds * 1e3))
-
-
 def _bound(bound: "zmq.Socket[bytes]") -> str:
     return bound.getsockopt_string(zmq.LAST_ENDPOINT).removeprefix("tcp://")
-
-
-def _resolve(address: str) -> tuple[str, int]:
-    """The IPv4 address and the port; InputError when it is none, or no such host is known."""
-    try:
-        host, port = split_address(address)
-        return socket.gethostbyname(host), port
-    except (ValueError, OSError) as exc:
-        raise InputError(f"{address!r} leads nowhere ({exc}); give it as host:port") from exc
 
 
 def _route_source(host: str) -> str:
