@@ -15,17 +15,19 @@ _OPTIMISM = 0.97
 """Before anything is known of prediction's errors, a plan may take this fraction of what is predicted."""
 
 
-def race(predicted_s: Sequence[float], measure: Callable[[int], float]) -> tuple[int, RaceReport]:
+def race(predicted_s: Sequence[float], measure: Callable[[int], float], safest: int) -> tuple[int, RaceReport]:
     """The place of the fastest plan, and what was tried to find it.
 
     Plans are tried in the order of their prediction, for as long as one that was not tried could win: if its prediction
-    erred as far as the most pessimistic one so far, it would beat the best by more than `WORTH`. `measure` gives
-    the seconds of the plan at a place, infinite for one that does not fit into the devices. Raises InfeasibleError
-    where none does.
+    erred as far as the most pessimistic one so far, it would beat the best by more than `WORTH`. Beyond `MOST_TRIALS`
+    that holds for the plan at `safest` alone: what misled the predictions of the others may not concern it. `measure`
+    gives the seconds of the plan at a place, infinite for one that does not fit into the devices. Raises
+    InfeasibleError where none does.
     """
     tried: dict[int, float] = {}
     optimism = _OPTIMISM
-    for place in sorted(range(len(predicted_s)), key=lambda place: predicted_s[place])[:MOST_TRIALS]:
+    order = sorted(range(len(predicted_s)), key=lambda place: predicted_s[place])
+    for place in (*order[:MOST_TRIALS], *(later for later in order[MOST_TRIALS:] if later == safest)):
         if tried and predicted_s[place] * optimism > min(tried.values()) * (1 - WORTH):
             break
         tried[place] = measure(place)
