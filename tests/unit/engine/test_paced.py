@@ -126,8 +126,8 @@ def test_threads_started_later_wake_in_time() -> None:
     script = """
 import ctypes, threading
 from legion.engine.paced import end_sleeps_in_time
-get = 30
-told = lambda: print(ctypes.CDLL(None).prctl(get, 0, 0, 0, 0), flush=True)
+PR_GET_TIMERSLACK = 30
+told = lambda: print(ctypes.CDLL(None).prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), flush=True)
 told()
 end_sleeps_in_time()
 threading.Thread(target=told).start()
