@@ -14,8 +14,11 @@ Measure = Callable[[int, int], float]
 WORTH = 0.005
 """Partitions that could be better by less than this fraction are not looked for."""
 
-FIRST_OPTIMISM = 0.9
-"""Before anything is known of prediction's errors, a group may cost this fraction of what is predicted."""
+FIRST_OPTIMISM = 0.8
+"""Before anything is known of prediction's errors, a group may cost this fraction of what is predicted.
+
+In recorded full searches the optimism that was learned came out at 0.79 to 0.98.
+"""
 
 _PESSIMISTS = 0.1
 """The part of the groups measured so far that may lie below the optimism.
