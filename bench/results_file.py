@@ -50,8 +50,14 @@ def _processor() -> str:
 
 
 def _commit() -> str:
+    """The commit, and whether code differs from it: results that have just been written do not count."""
     try:
-        done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True)  # noqa: S607
+        commit = _git("describe", "--always").stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return done.stdout.strip()
+    changed = _git("diff", "--name-only", "HEAD", "--", ":/", ":(top,exclude)bench/results").stdout
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=True)  # noqa: S607

@@ -88,7 +88,7 @@ class _WayOut:
     def _left(self, cancelled: Callable[[], bool]) -> bool:
         """Wait until the kernel has sent what it holds, but for `_UNSENT_BYTES`; False when cancelled before."""
         self._note_connections()
-        if self._descriptor is None or _UNSENT_OPTION is None:
+        if self._descriptor is None:
             return True
         writable = select.poll()
         writable.register(self._descriptor, select.POLLOUT)
