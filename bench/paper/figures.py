@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from bench.full_search_sample import FullSearchSample, sample_table
 from bench.group_prediction import HeldOut, held_out_table
 from bench.markdown import fill_tables
 from bench.paper.cell_files import Cells, Place, Published, read_cells, read_published
@@ -42,6 +43,9 @@ def main() -> None:
     if (RESULTS / "group_prediction.json").exists():
         held_out = msgspec.convert(read_results("group_prediction")["results"], type=tuple[HeldOut, ...])
         tables["held-out"] = held_out_table(held_out)
+    if (RESULTS / "full_search_sample.json").exists():
+        sample = msgspec.convert(read_results("full_search_sample")["results"], type=FullSearchSample)
+        tables["sampled"] = sample_table(sample)
     fill_tables(DOCS / "reproduction.md", tables)
     print(f"{len(cells)} cells; wrote {DOCS / 'reproduction.md'} and its figures")
 
