@@ -12,9 +12,9 @@ from legion.session.cluster import Cluster
 from legion.session.feeds import computed_outputs, sample_feeds
 from legion.wire.messages import FrameReport
 
-BLOCK = 4
+BLOCK = 2
 """Frames of one plan in a row at most: devices hold one plan, and another takes seconds to install, which is not timed
-and warms it up."""
+and warms it up. Few, since the machine can be slower by a third for as long as four frames take."""
 
 
 def interleaved(cluster: Cluster, model: Model, plans: Mapping[str, ExecutablePlan], repeat: int) -> dict[str, Frames]:
