@@ -45,7 +45,8 @@ from legion.wire.messages import (
 )
 
 _CLOCK_READINGS = 12
-_LEAST_LINK_ROUNDS = 2
+_LEAST_LINK_ROUNDS = 3
+"""One of which may have been held up without moving a median far."""
 
 T = TypeVar("T")
 
@@ -222,7 +223,7 @@ class Controller:
     def probe_link(self, device: str, sizes_bytes: Sequence[int], rounds: int, budget_s: float = inf) -> LinkProbe:
         """Measure the way to a device and back; it takes the place of the installed plan.
 
-        After a round that is not counted there are as many as fit into `budget_s`, two at least and `rounds` at most.
+        After a round that is not counted there are as many as fit into `budget_s`, three at least and `rounds` at most.
         Sizes stand in ascending order, at least two. Raises PeerError when the device fails.
         """
         with self._lock, self._stopping_on_failure([device]):
