@@ -24,7 +24,7 @@ def profile(
     save: Annotated[Path | None, typer.Option("-o", "--output", help="Write all samples to this file.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Samples per layer and extent, at most.")] = DEFAULTS.rounds,
     budget: Annotated[
-        float, typer.Option(min=0.0, help="Seconds of each device to share out between samples; all are taken once.")
+        float, typer.Option(min=0.0, help="Seconds of each device to share out; each is sampled at least twice.")
     ] = DEFAULTS.budget_s,
     training: Annotated[
         bool, typer.Option("--training", help="Measure the layers too from which the policy aofl learns.")
