@@ -13,9 +13,9 @@ from legion.profile.ports import PortSample
 class MeasurementPolicy:
     """How a figure is taken: rounds over all probes, shuffled, in which long probes take part less often.
 
-    `budget_s` seconds of the device are shared out evenly: a probe runs until its part is spent, its longest run not
-    counted, and at most `rounds` times. Before each run its inputs are brought into the caches, as if the layer before
-    had just made them; the weights are not. A reference kernel runs now and then; see
+    `budget_s` seconds of the device are shared out evenly: a probe runs twice, then until its part is spent, runs that
+    were held up not counted, and at most `rounds` times. Before each run its inputs are brought into the caches, as if
+    the layer before had just made them; the weights are not. A reference kernel runs now and then; see
     `legion.profile.statistics.normalised_s`.
     """
 

@@ -21,6 +21,9 @@ _COPY_ROUNDS = 5
 _KERNELS_APART = 20
 """The reference kernel runs again after so many times its own time."""
 
+_HELD_UP = 2.0
+"""A run that took so many times as long as the shortest of its probe is not what the probe takes."""
+
 Progress = Callable[[float], None]
 """Told the fraction that is done, after each step; may raise to end the measuring."""
 
@@ -101,8 +104,11 @@ class _Subject:
 
     @property
     def spent_s(self) -> float:
-        """The longest run is not counted: one that was held up is followed by others, which show that it was."""
-        return sum(self.seconds) - max(self.seconds)
+        """Runs that were held up are not counted, so that others follow; nor is a single one, which may have been."""
+        if len(self.seconds) == 1:
+            return 0.0
+        longest_s = _HELD_UP * min(self.seconds)
+        return sum(seconds for seconds in self.seconds if seconds <= longest_s)
 
     def time(self, clock: Callable[[], float]) -> float:
         """Seconds of one run on inputs that were just written, as they are in a program."""
