@@ -89,18 +89,19 @@ def sample_table(result: FullSearchSample) -> str:
         rows.append(
             [
                 what,
-                f"{expected:.3g}",
+                f"{expected:,.0f}",
                 f"{_relative_error(taken, result.groups):.0%}",
                 *(f"{expected / of(result.policies[policy]['total']):.0f}x" for policy in POLICIES),
             ]
         )
-    return markdown_table(("", "FSS", "standard error", *(f"over {policy}" for policy in POLICIES)), rows)
+    of_all = f"by {len(result.sample)} of {result.groups} groups"
+    return markdown_table((of_all, "FSS", "standard error", *(f"over {policy}" for policy in POLICIES)), rows)
 
 
 _COUNTED: Mapping[str, Callable[[ProfilingCost], float]] = {
     "wall s": lambda cost: cost.wall_s,
     "device-busy s": lambda cost: cost.device_busy_s,
-    "bytes moved": lambda cost: cost.bytes_moved,
+    "MB moved": lambda cost: cost.bytes_moved / 1e6,
     "segments": lambda cost: cost.segments,
 }
 
