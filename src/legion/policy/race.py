@@ -27,7 +27,7 @@ def race(predicted_s: Sequence[float], measure: Callable[[int], float], safest: 
     tried: dict[int, float] = {}
     optimism = _OPTIMISM
     order = sorted(range(len(predicted_s)), key=lambda place: predicted_s[place])
-    for place in (*order[:MOST_TRIALS], *(later for later in order[MOST_TRIALS:] if later == safest)):
+    for place in (place for rank, place in enumerate(order) if rank < MOST_TRIALS or place == safest):
         if tried and predicted_s[place] * optimism > min(tried.values()) * (1 - WORTH):
             break
         tried[place] = measure(place)
