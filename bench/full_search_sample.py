@@ -20,6 +20,7 @@ from statistics import mean, stdev
 import msgspec
 import numpy as np
 
+from bench.inside_lab import measure_inside
 from bench.markdown import markdown_table
 from bench.paper.candidates import Planner
 from bench.paper.cells import SETS, Cell
@@ -29,7 +30,7 @@ from bench.results_file import write_results
 from legion.cost.matrices import build_matrices
 from legion.cost.shares import performance_shares
 from legion.lab.calibration import convolutions_here_s
-from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab import open_lab
 from legion.lab.lab_file import read_lab
 from legion.model import zoo
 from legion.model.onnx_import import load_model
@@ -73,8 +74,7 @@ def main() -> None:
     setting = read_lab(SETS / f"{DEVICES}.toml", convolutions_here_s)
     with tempfile.TemporaryDirectory() as folder, open_lab(setting) as lab:
         measured = Path(folder) / "measured.json"
-        if code := lab.run([sys.executable, "-m", "bench.full_search_sample", PLACEHOLDER, str(measured)]):
-            sys.exit(code)
+        measure_inside(lab, "bench.full_search_sample", measured)
         result = msgspec.json.decode(measured.read_bytes(), type=FullSearchSample)
     print(sample_table(result))
     write_results("full_search_sample", __doc__ or "", result)

@@ -16,12 +16,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.inside_lab import measure_inside
 from bench.markdown import markdown_table
 from bench.paper.cells import BYTES, FIREFLY_SETS, MIXED_SETS, ODROID_SETS, SETS
 from bench.results_file import write_results
 from legion import NORMALIZATIONS, prepare_model
 from legion.lab.calibration import convolutions_here_s
-from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab import open_lab
 from legion.lab.lab_file import read_lab
 from legion.model import zoo
 from legion.model.model import Model
@@ -54,9 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = dict(_networks(Path(folder)))
         with open_lab(setting) as lab:
-            code = lab.run([sys.executable, "-m", "bench.further_devices", PLACEHOLDER, *map(str, files.values())])
-        if code:
-            sys.exit(code)
+            measure_inside(lab, "bench.further_devices", *files.values())
         for name, path in files.items():
             results += _planned(name, load_model(path), read_profile(_profile_of(path)))
             print(f"{name}: planned for {len(ALL_SETS)} sets", flush=True)

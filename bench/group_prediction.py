@@ -26,6 +26,7 @@ from statistics import median
 import msgspec
 import numpy as np
 
+from bench.inside_lab import measure_inside
 from bench.markdown import markdown_table
 from bench.paper.candidates import Planner
 from bench.paper.cells import SETS
@@ -36,7 +37,7 @@ from bench.results_file import write_results
 from legion.cost.groups import connected_groups
 from legion.cost.shares import performance_shares
 from legion.lab.calibration import convolutions_here_s
-from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab import open_lab
 from legion.lab.lab_file import read_lab
 from legion.model import zoo
 from legion.model.model import Model
@@ -86,8 +87,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, open_lab(setting) as lab:
         for network in NETWORKS:
             measured = Path(folder) / f"{network}.json"
-            if code := lab.run([sys.executable, "-m", "bench.group_prediction", PLACEHOLDER, network, str(measured)]):
-                sys.exit(code)
+            measure_inside(lab, "bench.group_prediction", network, measured)
             results += msgspec.json.decode(measured.read_bytes(), type=tuple[HeldOut, ...])
     print(held_out_table(results))
     write_results("group_prediction", __doc__ or "", results)

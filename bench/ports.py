@@ -16,9 +16,10 @@ from pathlib import Path
 
 import msgspec
 
+from bench.inside_lab import measure_inside
 from bench.paper.cells import SETS
 from bench.results_file import write_results
-from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab import open_lab
 from legion.lab.lab_file import read_lab
 from legion.lab.setting import Link
 from legion.profile.ports import PortSample, sharing
@@ -46,8 +47,7 @@ def _in_a_lab(controller_mbit_per_s: float) -> tuple[PortSample, ...]:
     setting = replace(setting, controller=Link(bandwidth_bytes_per_s=controller_mbit_per_s * 125_000))
     with tempfile.TemporaryDirectory() as folder, open_lab(setting) as lab:
         measured = Path(folder) / "measured.json"
-        if code := lab.run([sys.executable, "-m", "bench.ports", PLACEHOLDER, str(measured)]):
-            sys.exit(code)
+        measure_inside(lab, "bench.ports", measured)
         return msgspec.json.decode(measured.read_bytes(), type=tuple[PortSample, ...])
 
 

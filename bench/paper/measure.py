@@ -1,17 +1,17 @@
 """One cell measured in a lab of its own."""
 
 import json
-import sys
 from pathlib import Path
 
 import msgspec
 
+from bench.inside_lab import measure_inside
 from bench.paper.cells import TRIALS, Cell
 from bench.paper.inside import Job
 from bench.results_file import setting
 from legion import NORMALIZATIONS, prepare_model
 from legion.lab.calibration import convolutions_here_s
-from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab import open_lab
 from legion.lab.lab_file import read_lab
 from legion.model import zoo
 
@@ -41,9 +41,7 @@ def measure_cell(  # noqa: PLR0913 - what is measured, how, and where it goes
     speeds = ", ".join(f"{board.name} {board.speed:.3f}" for board in lab_setting.boards)
     print(f"{cell.name}: {', '.join(policies)}; speeds {speeds}", flush=True)
     with open_lab(lab_setting) as lab:
-        code = lab.run([sys.executable, "-m", "bench.paper.inside", PLACEHOLDER, str(job_file)])
-    if code:
-        sys.exit(code)
+        measure_inside(lab, "bench.paper.inside", job_file)
     content = {
         "method": method,
         "setting": {
