@@ -128,11 +128,23 @@ def _planning(results: Any) -> str:
     return markdown_table(("what", "median", "worst"), rows)
 
 
+def _cold_start(results: Any) -> str:
+    """Medians of each part, and of their sum, of which the worst too."""
+    rows: list[Sequence[object]] = []
+    for each in results:
+        parts = [(start["profile_s"], start["plan_s"]) for start in each["rounds"]]
+        medians = [median(seconds) for seconds in (*zip(*parts, strict=True), [sum(part) for part in parts])]
+        worst_s = max(sum(part) for part in parts)
+        rows.append((each["network"], each["devices"], *(f"{seconds:.1f} s" for seconds in (*medians, worst_s))))
+    return markdown_table(("network", "boards", "profile", "plan", "together", "worst"), rows)
+
+
 TABLES: dict[str, Callable[[Any], str]] = {
     "exactness": _exactness,
     "prediction": _prediction,
     "overhead": _overhead,
     "planning": _planning,
+    "cold_start": _cold_start,
 }
 
 

@@ -10,9 +10,9 @@ from legion.cost.fit import FREE, model_of_curves, profiles_of
 from legion.cost.layer_cost import ExtentCurve
 from legion.cost.least_squares import relative_least_squares
 from legion.cost.model import CostModel
-from legion.cost.work import Kind, Work, layer_work
 from legion.errors import InputError
 from legion.geometry.demand import Demand
+from legion.geometry.work import Kind, Work, layer_work
 from legion.model.model import Model
 from legion.model.signature import layer_signature
 from legion.profile.extents import measurable, measured_extents, tile, whole_extent

@@ -1,11 +1,10 @@
 """Who measures what: devices of one kind share the work, since a probe tells of all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from random import Random
 
 from legion.cluster.device import DeviceInfo, same_kind
-from legion.profile.probes import ProbePlan
+from legion.profile.probes import LayerProbe, ProbePlan
 from legion.profile.samples import DeviceProfile
 from legion.profile.statistics import equals
 from legion.profile.store import missing_probes
@@ -13,7 +12,10 @@ from legion.profile.store import missing_probes
 Plans = Mapping[str, ProbePlan]
 """By the part of a profile: layers, training."""
 
-_SEED = 0
+_MEASURING = 2
+"""How many devices measure a probe, at most."""
+
+_Key = tuple[str, int]
 
 
 def lacking(plans: Plans, devices: Sequence[str], profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Plans]:
@@ -31,31 +33,45 @@ def lacking(plans: Plans, devices: Sequence[str], profiles: Mapping[str, DeviceP
 
 
 def dealt(lacked: Mapping[str, Plans], infos: Mapping[str, DeviceInfo]) -> Mapping[str, Plans]:
-    """The same with each probe left to half of the devices of a kind that lack it, drawn at random.
+    """The same with each probe left to half of the devices of a kind that lack it, and to two at most.
 
-    Half, so that of three or more what one of them mismeasures shows in another. Whether devices of a kind are equal is
-    seen afterwards.
+    To two, so that what one of them mismeasures shows in the other. All have about as much to do, so that none is
+    waited for, and what slows this kind down for a moment does not look like one of them that is slower. Whether
+    devices of a kind are equal is seen afterwards.
     """
-    random = Random(_SEED)
-    chosen: set[tuple[str, str, int]] = set()
+    chosen: dict[str, set[_Key]] = {}
     for names in _kinds(lacked, infos):
-        who: dict[tuple[str, int], list[str]] = {}
-        for name in names:
-            for plan in lacked[name].values():
-                for probe in plan.probes:
-                    who.setdefault((probe.key, probe.extent), []).append(name)
-        for (key, extent), candidates in who.items():
-            chosen.update((name, key, extent) for name in random.sample(candidates, -(-len(candidates) // 2)))
+        chosen |= _shared_out({name: _probes(lacked[name]) for name in names})
     kept = {
-        name: {
-            part: replace(
-                plan, probes=tuple(probe for probe in plan.probes if (name, probe.key, probe.extent) in chosen)
-            )
-            for part, plan in plans.items()
-        }
+        name: {part: replace(plan, probes=_only(plan.probes, chosen[name])) for part, plan in plans.items()}
         for name, plans in lacked.items()
     }
     return {name: {part: plan for part, plan in plans.items() if plan.probes} for name, plans in kept.items()}
+
+
+def _shared_out(lacked: Mapping[str, Mapping[_Key, LayerProbe]]) -> dict[str, set[_Key]]:
+    """By device, the probes that it measures: those with the most work first, each to those with the least so far."""
+    probes = {key: probe for of_device in lacked.values() for key, probe in of_device.items()}
+    chosen: dict[str, set[_Key]] = {name: set() for name in lacked}
+    busy = dict.fromkeys(lacked, 0.0)
+    for key, probe in sorted(probes.items(), key=lambda item: -item[1].work):
+        candidates = sorted((name for name in lacked if key in lacked[name]), key=lambda name: busy[name])
+        for name in candidates[: min(_MEASURING, -(-len(candidates) // 2))]:
+            busy[name] += probe.work
+            chosen[name].add(key)
+    return chosen
+
+
+def _probes(plans: Plans) -> Mapping[_Key, LayerProbe]:
+    return {_key(probe): probe for plan in plans.values() for probe in plan.probes}
+
+
+def _only(probes: Sequence[LayerProbe], keys: Set[_Key]) -> tuple[LayerProbe, ...]:
+    return tuple(probe for probe in probes if _key(probe) in keys)
+
+
+def _key(probe: LayerProbe) -> _Key:
+    return probe.key, probe.extent
 
 
 def _kinds(names: Mapping[str, object], infos: Mapping[str, DeviceInfo]) -> Sequence[Sequence[str]]:

@@ -9,6 +9,7 @@ from legion.geometry.demand import Demand
 from legion.geometry.local_graph import LocalGraph, LocalInput
 from legion.geometry.localize import localize
 from legion.geometry.segment import Segment
+from legion.geometry.work import segment_work
 from legion.model.model import Array, Model, Operator
 from legion.model.signature import layer_signature
 from legion.profile.extents import measurable, measured_extents, tile
@@ -22,13 +23,15 @@ CALL = "call"
 class LayerProbe:
     """One layer, layers joined, or a mere call, at one extent: a local graph with synthetic weights.
 
-    `input_shapes` are those of the graph's inputs, in their order; `key` and `extent` are as in `LayerSample`.
+    `input_shapes` are those of the graph's inputs, in their order; `key` and `extent` are as in `LayerSample`. `work`
+    tells roughly how long it runs, against others; see `legion.geometry.work`.
     """
 
     key: str
     extent: int
     graph: LocalGraph
     input_shapes: tuple[tuple[int, ...], ...]
+    work: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +60,18 @@ def plan_probes(model: Model, demand: Demand) -> ProbePlan:
     return ProbePlan(
         probes=(
             call_probe(),
-            *(layer_probe(model, pool, key, extent, segment) for (key, extent), segment in segments.items()),
+            *(layer_probe(demand, pool, key, extent, segment) for (key, extent), segment in segments.items()),
         ),
         constants=pool.arrays,
     )
 
 
-def layer_probe(model: Model, pool: ConstantPool, key: str, extent: int, segment: Segment) -> LayerProbe:
+def layer_probe(demand: Demand, pool: ConstantPool, key: str, extent: int, segment: Segment) -> LayerProbe:
     """A segment as a probe."""
-    local = localize(model, segment, pool)
+    local = localize(demand.model, segment, pool)
     shapes = tuple(buffer.shape for buffer in local.buffers)
-    return LayerProbe(key=key, extent=extent, graph=local.graph, input_shapes=shapes)
+    work = segment_work(demand, segment)
+    return LayerProbe(key=key, extent=extent, graph=local.graph, input_shapes=shapes, work=work)
 
 
 def call_probe() -> LayerProbe:
@@ -79,4 +83,4 @@ def call_probe() -> LayerProbe:
         outputs=("output",),
         constants=(),
     )
-    return LayerProbe(key=CALL, extent=1, graph=graph, input_shapes=((1,),))
+    return LayerProbe(key=CALL, extent=1, graph=graph, input_shapes=((1,),), work=1.0)

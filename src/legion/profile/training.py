@@ -51,7 +51,7 @@ def plan_training() -> ProbePlan:
         demand, pool = Demand(model), ConstantPool(model, synthetic=True)
         key, extent = layer_signature(model, 0), whole_extent(model, demand, 0)
         segment = build_segment(demand, (0,), tile(model, demand, 0, extent))
-        probes[key] = layer_probe(model, pool, key, extent, segment)
+        probes[key] = layer_probe(demand, pool, key, extent, segment)
         constants |= pool.arrays
     return ProbePlan(probes=tuple(probes.values()), constants=constants)
 

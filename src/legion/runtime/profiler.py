@@ -19,7 +19,10 @@ from legion.profile.samples import LayerSample, MeasurementPolicy
 _COPIED_BYTES = 16 << 20
 _COPY_ROUNDS = 5
 _KERNELS_APART = 20
-"""The reference kernel runs again after so many times its own time."""
+"""The reference kernel runs once for so many times its own time."""
+
+_KERNELS_AT_ONCE = 5
+"""Runs of the reference kernel after one of a probe, at most."""
 
 _HELD_UP = 2.0
 """A run that took so many times as long as the shortest of its probe is not what the probe takes."""
@@ -58,15 +61,15 @@ class Profiler:
         return tuple(subject.sample() for subject in subjects)
 
     def _round(self, order: Sequence["_Subject"], kernel: ReferenceKernel, progress: Progress) -> None:
-        """One entry for each; the reference kernel runs whenever a few times its own time has passed."""
+        """One entry for each; the reference kernel runs in between, in proportion to the time that has passed."""
         references = [kernel.time(self._clock)]
         passed_s = 0.0
         for done, subject in enumerate(order, 1):
             subject.seconds.append(subject.time(self._clock))
             passed_s += subject.seconds[-1]
-            if passed_s > _KERNELS_APART * references[0]:
-                references.append(kernel.time(self._clock))
-                passed_s = 0.0
+            due = int(passed_s / (_KERNELS_APART * references[0]))
+            references += [kernel.time(self._clock) for _ in range(min(due, _KERNELS_AT_ONCE))]
+            passed_s = 0.0 if due else passed_s
             progress(done)
         for subject in order:
             subject.reference_s.append(median(references))

@@ -58,14 +58,14 @@ class Moves:
             if (drawn == kind).any():
                 change(plans, places[drawn == kind])
         if not self._keep_shares:
-            self._settle(plans)
+            self._settle(plans, places)
 
-    def _settle(self, plans: RowPlans) -> None:
+    def _settle(self, plans: RowPlans, places: Places) -> None:
         """Layers inside a group are shared out as its last one is, so that a group that is split starts out well."""
-        last = np.where(plans.ends, self._layers, len(self._layers))
+        last = np.where(plans.ends[places], self._layers, len(self._layers))
         last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
-        cuts = np.take_along_axis(plans.cuts, last[:, :, None], axis=1)
-        plans.cuts[:] = self._scaled(cuts, self._extents[last])
+        cuts = plans.cuts[places[:, None], last]
+        plans.cuts[places] = self._scaled(cuts, self._extents[last])
 
     def _scaled(self, cuts: Places, extents: Places) -> Places:
         """Cuts of layers of these extents for all layers, in proportion; halves are rounded up."""

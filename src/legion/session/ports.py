@@ -5,7 +5,7 @@ from legion.profile.ports import PortSample
 from legion.runtime.port_probe import port_inputs, port_plan, port_samples
 from legion.session.cluster import Cluster
 
-SIZE_BYTES = 250_000
+SIZE_BYTES = 100_000
 ROUNDS = 3
 _WARMUPS = 1
 

@@ -46,10 +46,10 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
 ) -> Profile:
     """Measure the single layers of `model` and the links on every device of the cluster, and the controller's port.
 
-    Layers are measured on all devices at once, unless these share this machine, and each on half of the devices of a
-    kind; links one after the other, since they share the controller's ports. Only what `known` lacks is measured, or
-    has of another machine or engine under the same name; the result holds both. With `training`, so are the layers from
-    which policies learn. Raises PeerError, with the device's name, if one fails.
+    Layers are measured on all devices at once, unless these share this machine, and each on one or two of the devices
+    of a kind; links one after the other, since they share the controller's ports. Only what `known` lacks is measured,
+    or has of another machine or engine under the same name; the result holds both. With `training`, so are the layers
+    from which policies learn. Raises PeerError, with the device's name, if one fails.
     """
     policy = policy or MeasurementPolicy()
     plans = {"layers": plan_probes(model, Demand(model))}

@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from legion.cost.learned import fit_regression, learned_cost_model
 from legion.cost.least_squares import relative_least_squares
-from legion.cost.work import layer_work
 from legion.errors import InputError
 from legion.geometry.demand import Demand
+from legion.geometry.work import layer_work
 from legion.model.signature import layer_signature
 from legion.profile.extents import tile, whole_extent
 from legion.profile.samples import Profile
@@ -73,22 +73,6 @@ def test_missing_training_samples_are_an_error_not_zero():
             fit_regression("a", pooled_seconds({"a": fewer})["a"])
     with pytest.raises(InputError, match="lacks device b"):
         learned_cost_model(small("vgg16").model, Demand(small("vgg16").model), Profile(devices={"a": device}), ("b",))
-
-
-def test_work_by_hand():
-    model = small("vgg16").model
-    demand = Demand(model)
-    kinds = [layer_work(model, demand, k, tile(model, demand, k, whole_extent(model, demand, k))) for k in range(21)]
-    channels, rows = 16, 96  # of the second convolution, at a quarter of VGG-16's width
-    second = kinds[1]
-    assert second.kind == "convolution"
-    image = channels * rows * rows
-    assert second.terms.tolist() == [1, image, image, channels * channels * 9, image * channels * 9]
-    assert kinds[2].kind == "pooling"
-    assert kinds[2].terms.tolist() == [1, image, image / 4, 0, image]
-    features, outputs = model.constants[model.layers[-1].operators[0].inputs[1]].shape[::-1]
-    assert kinds[-1].kind == "dense"
-    assert kinds[-1].terms.tolist() == [1, features, outputs, features * outputs, features * outputs]
 
 
 COLUMNS = arrays(np.float64, (8, 3), elements=st.floats(0.1, 10))

@@ -19,7 +19,7 @@ SECONDS = st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=5)
 
 def probe(key, extent):
     graph = LocalGraph(opset=18, operators=(), inputs=(), outputs=(), constants=())
-    return LayerProbe(key=key, extent=extent, graph=graph, input_shapes=())
+    return LayerProbe(key=key, extent=extent, graph=graph, input_shapes=(), work=1.0)
 
 
 def sound_profile():

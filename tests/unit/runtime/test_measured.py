@@ -145,7 +145,7 @@ def probe(seconds: int) -> LayerProbe:
         outputs=(),
         constants=(),
     )
-    return LayerProbe(key=f"k{seconds}", extent=seconds, graph=graph, input_shapes=((2, 3),))
+    return LayerProbe(key=f"k{seconds}", extent=seconds, graph=graph, input_shapes=((2, 3),), work=1.0)
 
 
 def measured(
@@ -179,6 +179,11 @@ def test_the_reference_kernel_runs_only_now_and_then() -> None:
     assert sum(range(1, 9)) < 20 * kernel
     assert runs.count(kernel) == 1 + 2
     assert {len(sample.reference_s) for sample in samples} == {1}
+
+
+def test_the_reference_kernel_runs_some_times_after_a_long_run() -> None:
+    _, runs, kernel, _ = measured((100_000,), MeasurementPolicy(rounds=1))
+    assert runs[1:] == [kernel] * 2 + [100_000] + [kernel] * 10
 
 
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=8, unique=True), st.integers(1, 6), st.floats(0, 1e4))

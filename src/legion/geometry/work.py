@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from legion.geometry.box import Box
 from legion.geometry.demand import Demand
+from legion.geometry.segment import Segment
 from legion.model.model import Model, Operator
 
 Kind = Literal["convolution", "depthwise", "dense", "pooling", "elementwise"]
+
+_MULTIPLICATIONS = np.array([1e6, 10.0, 10.0, 10.0, 1.0])
+"""What each term of a layer's work takes, roughly: an element to be moved takes as long as some multiplications."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,6 +46,15 @@ def layer_work(model: Model, demand: Demand, layer: int, boxes: Mapping[str, Box
         features = boxes[model.layers[layer].outputs[0]].shape[-1]
         used *= features / model.tensors[model.layers[layer].outputs[0]].shape[-1]
     return Work(kind=kind, terms=np.array([1.0, read, made, used, multiplications]))
+
+
+def segment_work(demand: Demand, segment: Segment) -> float:
+    """Roughly how long a segment runs, in multiplications: to be compared with others, and more than zero."""
+    total = 0.0
+    for layer in segment.layers:
+        made = {name: segment.boxes[name] for name in demand.model.layers[layer].outputs if name in segment.boxes}
+        total += float(layer_work(demand.model, demand, layer, made).terms @ _MULTIPLICATIONS)
+    return total
 
 
 def _kind(anchor: Operator, weights: tuple[int, ...]) -> Kind:
