@@ -6,11 +6,12 @@ intervals of two to eight layers, among those that hang together, each scattered
 gathered, a few frames in each of several rounds over all groups, in another order each; a figure is the median of all.
 Compared are the cost model that all policies use (the default), E * A as in the paper, and AOFL's regression; errors
 are of each board's seconds of running, predicted over measured, less one. The machine is faster in one minute than in
-another, so the reference kernel runs beside the groups as it did beside the layers, and what runs took in a round is
-multiplied by what the kernel took in the profile over what it took then, in the median. What is left of an offset is
-told by the errors without it. What a measurement is worth is seen by repeating it: the median of the first half of the
-frames over that of the second, each of half as many frames as predictions are held against. So half of that error is
-expected between any predictor and the medians, and errors are told without it, too, as it adds in squares.
+another, so the reference kernel runs on all boards at once after each group, as it did beside the layers, and what runs
+took in a round is corrected by its median as samples of profiles are: only where it is far from what it was in the
+profile. What is left of an offset is told by the errors without it. What a measurement is worth is seen by repeating
+it: the median of the first half of the frames over that of the second, each of half as many frames as predictions are
+held against. So half of that error is expected between any predictor and the medians, and errors are told without it,
+too, as it adds in squares.
 
 `python -m bench.group_prediction`; needs root; takes about a quarter of an hour.
 """
@@ -18,7 +19,9 @@ expected between any predictor and the medians, and errors are told without it, 
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -45,7 +48,7 @@ from legion.model.onnx_import import load_model
 from legion.plan.assign import Shares
 from legion.profile.probes import call_probe
 from legion.profile.samples import MeasurementPolicy, Profile
-from legion.profile.statistics import reference_s
+from legion.profile.statistics import drift, reference_s
 from legion.session.cluster import Cluster, connect
 from legion.session.progress import silent
 from legion.session.stages import profile_devices
@@ -176,8 +179,11 @@ def _measured(planner: Planner, shares: Shares, groups: Sequence[tuple[int, int]
         references: dict[str, list[float]] = {name: [] for name in planner.cluster.devices}
         for place in order.sample(range(len(alone)), len(alone)):
             trials(*alone[place])
-            for name, seconds in references.items():
-                seconds.extend(_kernel_s(planner.cluster, name))
+            with ThreadPoolExecutor(len(references)) as pool:
+                for name, seconds in zip(
+                    references, pool.map(partial(_kernel_s, planner.cluster), references), strict=True
+                ):
+                    references[name].extend(seconds)
         keys = [trial_key(scheme, planner.cluster.devices) for _, scheme in alone]
         records = {key: record for key in keys if (record := store.get(key))}
         rounds.append(
@@ -202,7 +208,9 @@ def _normalised(rounds: Sequence[_Round], profile: Profile) -> TrialStore:
         together.add(
             _joined(
                 [
-                    _scaled(each.records[key], {name: common_s / then_s for name, then_s in each.reference_s.items()})
+                    _scaled(
+                        each.records[key], {name: drift(then_s, common_s) for name, then_s in each.reference_s.items()}
+                    )
                     for each in rounds
                 ]
             )

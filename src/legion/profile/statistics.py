@@ -12,6 +12,9 @@ Figure = TypeVar("Figure")
 
 _SAME_REFERENCE = 1.1
 
+_NEAR = 1.2
+"""The reference kernel's own times differ by this where other work runs beside it; a device that throttles, by more."""
+
 _LONGEST = 1.5
 """Of the median: what takes longer was held up by something else, and counts as this."""
 
@@ -21,11 +24,29 @@ def reference_s(profile: DeviceProfile) -> float:
     return median(seconds for sample in profile.layers for seconds in sample.reference_s)
 
 
+def drift(now_s: float, as_a_rule_s: float) -> float:
+    """How many times faster than as a rule a device is, by what the reference kernel takes; 1 where that is near.
+
+    Near, the kernel's time would add more noise than it takes away: who else computes beside it shows in it, too.
+    """
+    is_near = max(now_s, as_a_rule_s) <= _NEAR * min(now_s, as_a_rule_s)
+    return 1.0 if is_near else as_a_rule_s / now_s
+
+
 def normalised_s(sample: LayerSample, reference_s: float) -> Sequence[float]:
-    """By round `t * R0 / r`, in seconds, where r is what the reference kernel took then and R0 is `reference_s`."""
+    """By round, in seconds, what the run would have taken if the device had been as fast as it is as a rule.
+
+    That is `t * R0 / r`, r being what the reference kernel took then and R0 `reference_s`; `t` where r is near R0.
+    """
     return [
-        seconds * reference_s / reference for seconds, reference in zip(sample.seconds, sample.reference_s, strict=True)
+        seconds * drift(reference, reference_s)
+        for seconds, reference in zip(sample.seconds, sample.reference_s, strict=True)
     ]
+
+
+def undisturbed_s(seconds: Sequence[float]) -> float:
+    """The mean of the faster half: what repeats itself. What disturbs runs only ever makes them longer."""
+    return mean(sorted(seconds)[: -(-len(seconds) // 2)])
 
 
 def expected_s(seconds: Sequence[float]) -> float:
@@ -48,8 +69,9 @@ def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Points
     """What each device takes for the layers that it or an equal device was measured with.
 
     Devices that are equal count as one measured several times: they share the measuring. And noise of single samples
-    would otherwise look like devices that are better at some layers, which a search exploits. All are taken at the
-    speed of the median device, by the reference kernel.
+    would otherwise look like devices that are better at some layers, which a search exploits. For the same reason a
+    layer takes what it does undisturbed, longer by how much all layers together are disturbed: which of a few runs are
+    is chance, how often is the device's.
     """
     return _once_for_equals(_pool, profiles)
 
@@ -60,10 +82,17 @@ def _pool(profiles: Sequence[DeviceProfile]) -> Points:
     common_s = median([reference_s(profile) for profile in profiles if profile.layers] or [0.0])
     for sample in (sample for profile in profiles for sample in profile.layers):
         measured.setdefault(sample.key, {}).setdefault(sample.extent, []).extend(normalised_s(sample, common_s))
+    longer = _disturbed([seconds for by_extent in measured.values() for seconds in by_extent.values()])
     return {
-        key: [Point(extent, expected_s(seconds)) for extent, seconds in sorted(by_extent.items())]
+        key: [Point(extent, longer * undisturbed_s(seconds)) for extent, seconds in sorted(by_extent.items())]
         for key, by_extent in measured.items()
     }
+
+
+def _disturbed(samples: Sequence[Sequence[float]]) -> float:
+    """By what factor runs take longer than undisturbed, all samples together."""
+    undisturbed = sum(map(undisturbed_s, samples))
+    return sum(map(expected_s, samples)) / undisturbed if undisturbed else 1.0
 
 
 def variations(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, float]:
