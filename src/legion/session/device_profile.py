@@ -41,7 +41,8 @@ def measure_layers(
     report: Report,
 ) -> Mapping[str, MeasuredLayers]:
     """What devices take for the layers of their plans, by device, all measured at the same time; `plans` are by device
-    and then by the part under which its cost is kept.
+    and then by the part under which its cost is kept. Each device has an order of its own, so that a bad moment of what
+    they share does not hit the same layer on all.
 
     Raises PeerError, with the device's name, if one fails; the others then stop too.
     """
@@ -54,7 +55,8 @@ def measure_layers(
                 raise _EndedError
             fractions[name] = fraction
 
-        return _measure_device(cluster, name, plans[name], policy, note)
+        own = replace(policy, seed=policy.seed + list(plans).index(name))
+        return _measure_device(cluster, name, plans[name], own, note)
 
     with ThreadPoolExecutor(max_workers=max(1, len(plans))) as pool:
         futures = {name: pool.submit(measured, name) for name in plans}
