@@ -49,17 +49,16 @@ def measure_layers(
     ended = Event()
     fractions = dict.fromkeys(plans, 0.0)
 
-    def measured(name: str) -> MeasuredLayers:
+    def measured(place: int, name: str) -> MeasuredLayers:
         def note(fraction: float) -> None:
             if ended.is_set():
                 raise _EndedError
             fractions[name] = fraction
 
-        own = replace(policy, seed=policy.seed + list(plans).index(name))
-        return _measure_device(cluster, name, plans[name], own, note)
+        return _measure_device(cluster, name, plans[name], replace(policy, seed=policy.seed + place), note)
 
     with ThreadPoolExecutor(max_workers=max(1, len(plans))) as pool:
-        futures = {name: pool.submit(measured, name) for name in plans}
+        futures = {name: pool.submit(measured, place, name) for place, name in enumerate(plans)}
         try:
             _wait_for_all(futures.values(), lambda: report(sum(fractions.values()) / len(plans)))
         finally:
