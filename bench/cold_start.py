@@ -74,7 +74,7 @@ def measure(cluster_file: str, network: str, measured: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:]:
         measure(*sys.argv[1:])
     else:
         main()

@@ -19,9 +19,7 @@ too, as it adds in squares.
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -46,10 +44,11 @@ from legion.model import zoo
 from legion.model.model import Model
 from legion.model.onnx_import import load_model
 from legion.plan.assign import Shares
-from legion.profile.probes import call_probe
+from legion.profile.probes import ProbePlan, call_probe
 from legion.profile.samples import MeasurementPolicy, Profile
 from legion.profile.statistics import drift, reference_s
 from legion.session.cluster import Cluster, connect
+from legion.session.device_profile import measure_layers
 from legion.session.progress import silent
 from legion.session.stages import profile_devices
 from legion.session.trial_store import TrialRecord, TrialStore, trial_key
@@ -179,11 +178,8 @@ def _measured(planner: Planner, shares: Shares, groups: Sequence[tuple[int, int]
         references: dict[str, list[float]] = {name: [] for name in planner.cluster.devices}
         for place in order.sample(range(len(alone)), len(alone)):
             trials(*alone[place])
-            with ThreadPoolExecutor(len(references)) as pool:
-                for name, seconds in zip(
-                    references, pool.map(partial(_kernel_s, planner.cluster), references), strict=True
-                ):
-                    references[name].extend(seconds)
+            for name, seconds in _kernels_s(planner.cluster).items():
+                references[name].extend(seconds)
         keys = [trial_key(scheme, planner.cluster.devices) for _, scheme in alone]
         records = {key: record for key in keys if (record := store.get(key))}
         rounds.append(
@@ -193,11 +189,12 @@ def _measured(planner: Planner, shares: Shares, groups: Sequence[tuple[int, int]
     return rounds
 
 
-def _kernel_s(cluster: Cluster, name: str) -> Sequence[float]:
-    """What the reference kernel takes a few times in a row."""
+def _kernels_s(cluster: Cluster) -> Mapping[str, Sequence[float]]:
+    """What the reference kernel takes a few times in a row, by board, on all at once."""
+    plan = {"kernel": ProbePlan(probes=(call_probe(),), constants={})}
     policy = MeasurementPolicy(rounds=KERNELS)
-    (sample,) = cluster.controller.probe_layers(name, (call_probe(),), policy, {}, lambda _: None)
-    return sample.reference_s
+    measured = measure_layers(cluster, dict.fromkeys(cluster.devices, plan), policy, lambda _: None)
+    return {name: layers.samples[0].reference_s for name, layers in measured.items()}
 
 
 def _normalised(rounds: Sequence[_Round], profile: Profile) -> TrialStore:

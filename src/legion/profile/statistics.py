@@ -29,8 +29,11 @@ def drift(now_s: float, as_a_rule_s: float) -> float:
 
     Near, the kernel's time would add more noise than it takes away: who else computes beside it shows in it, too.
     """
-    is_near = max(now_s, as_a_rule_s) <= _NEAR * min(now_s, as_a_rule_s)
-    return 1.0 if is_near else as_a_rule_s / now_s
+    return 1.0 if _are_within(_NEAR, now_s, as_a_rule_s) else as_a_rule_s / now_s
+
+
+def _are_within(factor: float, one: float, other: float) -> bool:
+    return max(one, other) <= factor * min(one, other)
 
 
 def normalised_s(sample: LayerSample, reference_s: float) -> Sequence[float]:
@@ -140,7 +143,6 @@ def equals(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Sequence[str]]
             return True
         if not {one, other} <= references.keys() or not same_kind(profiles[one].device, profiles[other].device):
             return False
-        pair = references[one], references[other]
-        return max(pair) <= _SAME_REFERENCE * min(pair)
+        return _are_within(_SAME_REFERENCE, references[one], references[other])
 
     return {one: [other for other in profiles if are_equal(one, other)] for one in profiles}
