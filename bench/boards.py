@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from legion.profile.samples import DeviceProfile
+from legion.profile.samples import DeviceProfile, ProcessorSample
 
 
 def slower(profile: DeviceProfile, factor: float) -> DeviceProfile:
@@ -20,7 +20,10 @@ def slower(profile: DeviceProfile, factor: float) -> DeviceProfile:
     )
     return replace(
         profile,
+        processor=ProcessorSample(
+            reference_s=tuple(value * factor for value in profile.processor.reference_s),
+            copy_bytes_per_s=profile.processor.copy_bytes_per_s / factor,
+        ),
         layers=layers,
         handling_s=profile.handling_s * factor,
-        copy_bytes_per_s=profile.copy_bytes_per_s / factor,
     )

@@ -8,7 +8,7 @@ from legion.cluster.device import DeviceInfo
 from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.profile.probes import LayerProbe, plan_probes
-from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, Profile
+from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, ProcessorSample, Profile
 from legion.profile.training import plan_training
 
 MULTIPLICATIONS_PER_S = 5e9
@@ -64,6 +64,7 @@ def _device(name: str, probes: tuple[LayerProbe, ...], speed: float) -> DevicePr
         ),
         measured_at="2026-01-01T00:00:00+00:00",
         policy=MeasurementPolicy(rounds=1),
+        processor=ProcessorSample(reference_s=(REFERENCE_S / speed,), copy_bytes_per_s=2e9 * speed),
         layers=tuple(
             LayerSample(
                 key=probe.key,
@@ -81,7 +82,6 @@ def _device(name: str, probes: tuple[LayerProbe, ...], speed: float) -> DevicePr
         round_trip_s=2 * LINK_LATENCY_S,
         handling_s=HANDLING_S / speed,
         controller_handling_s=HANDLING_S,
-        copy_bytes_per_s=2e9 * speed,
     )
 
 

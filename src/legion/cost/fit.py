@@ -19,9 +19,9 @@ from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
 from legion.profile.extents import measurable, whole_extent
 from legion.profile.joined import IMAGE_RANK, joined_layers
+from legion.profile.pooling import Point, Points, once_for_equals, pooled_seconds, variations
 from legion.profile.probes import CALL
 from legion.profile.samples import DeviceProfile, Profile
-from legion.profile.statistics import Point, Points, pooled_seconds, variations
 
 FREE = ExtentCurve(extents=(0, 1), seconds=(0.0, 0.0))
 """Of a layer whose shapes depend on data."""
@@ -66,8 +66,10 @@ def model_of_curves(
     A run is its layers, no more.
     """
     profiles = profiles_of(profile, tuple(curves))
-    copy_bytes_per_s = {device: measured.copy_bytes_per_s for device, measured in profiles.items()}
-    handling_s = {device: measured.handling_s for device, measured in profiles.items()}
+    copying = once_for_equals(lambda equal: median(each.processor.copy_bytes_per_s for each in equal), profile.devices)
+    handling = once_for_equals(lambda equal: median(each.handling_s for each in equal), profile.devices)
+    copy_bytes_per_s = {device: copying[device] for device in profiles}
+    handling_s = {device: handling[device] for device in profiles}
     return CostModel(
         layers=tuple(_layer_shape(model, demand, layer) for layer in range(len(model.layers))),
         image_item_bytes={

@@ -16,8 +16,8 @@ from legion.geometry.work import Kind, Work, layer_work
 from legion.model.model import Model
 from legion.model.signature import layer_signature
 from legion.profile.extents import measurable, measured_extents, tile, whole_extent
+from legion.profile.pooling import Points, pooled_seconds
 from legion.profile.samples import Profile
-from legion.profile.statistics import Points, pooled_seconds
 from legion.profile.training import training_models
 
 Regression = Mapping[Kind, NDArray[np.float64]]

@@ -54,8 +54,18 @@ class LinkSample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessorSample:
+    """What a device does that is no layer: `reference_s` are runs of the reference kernel while all devices that were
+    new then ran it too, so that equal ones took equally long; copying is memory to memory.
+    """
+
+    reference_s: tuple[float, ...]
+    copy_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceProfile:
-    """One device's samples. `round_trip_s` is the least seen; copying is memory to memory on it.
+    """One device's samples. `round_trip_s` is the least seen.
 
     `handling_s` passes on the device between the arrival of a small message and the moment when the answer enters the
     port, `controller_handling_s` on the controller when the answer goes back the same way; medians.
@@ -65,12 +75,12 @@ class DeviceProfile:
     device: DeviceInfo
     measured_at: str
     policy: MeasurementPolicy
+    processor: ProcessorSample
     layers: tuple[LayerSample, ...]
     links: tuple[LinkSample, ...]
     round_trip_s: float
     handling_s: float
     controller_handling_s: float
-    copy_bytes_per_s: float
     costs: Mapping[str, MeasurementCost] = field(default_factory=dict[str, MeasurementCost])
 
 

@@ -13,7 +13,7 @@ from legion.profile.ports import PortSample
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, Profile
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +77,9 @@ def missing_probes(samples: Iterable[LayerSample], probes: Iterable[LayerProbe])
 
 def _is_sound(device: DeviceProfile) -> bool:
     return (
-        _all_positive((device.round_trip_s, device.copy_bytes_per_s))
+        _all_positive((device.round_trip_s, device.processor.copy_bytes_per_s))
         and min(device.handling_s, device.controller_handling_s) >= 0
+        and _all_positive(device.processor.reference_s)
         and all(_is_sound_layer(sample) for sample in device.layers)
         and all(_is_sound_link(sample) for sample in device.links)
     )

@@ -17,7 +17,7 @@ from legion.runtime.faults import as_legion_error, fault_kind
 from legion.runtime.frame_meter import FrameMeter
 from legion.runtime.frame_plan import device_frame_plan
 from legion.runtime.interpreter import FrameLog, Interpreter, PreparedPlan
-from legion.runtime.profiler import Profiler, measure_copying
+from legion.runtime.profiler import Profiler, measure_processor
 from legion.runtime.sender import Sender
 from legion.runtime.weights import WeightStore
 from legion.runtime.worker_events import (
@@ -33,13 +33,13 @@ from legion.runtime.worker_events import (
     WorkEvent,
 )
 from legion.wire.messages import (
-    CopyingProbed,
     Failed,
     Installed,
     LayersProbed,
     PieceStored,
-    ProbeCopying,
     ProbeLayers,
+    ProbeProcessor,
+    ProcessorProbed,
     Progress,
     PutWeight,
     QueryWeights,
@@ -151,8 +151,9 @@ class Computer:
             case PutWeight():
                 self._store.put(request, payload)
                 return PieceStored(request=request.request)
-            case ProbeCopying():
-                return CopyingProbed(request=request.request, bytes_per_s=measure_copying(self._clock, self._pacer))
+            case ProbeProcessor():
+                sample = measure_processor(self._engine, self._clock, self._pacer)
+                return ProcessorProbed(request=request.request, sample=sample)
             case ProbeLayers(probes=probes, policy=policy):
                 progress = self._progress(epoch, request.request)
                 try:

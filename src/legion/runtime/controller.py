@@ -19,7 +19,7 @@ from legion.plan.executable import ExecutablePlan
 from legion.plan.scheme import CONTROLLER
 from legion.plan.timeline import Timeline
 from legion.profile.probes import LayerProbe
-from legion.profile.samples import LayerSample, MeasurementPolicy
+from legion.profile.samples import LayerSample, MeasurementPolicy, ProcessorSample
 from legion.runtime.calls import answer_of, wait_for
 from legion.runtime.controller_events import Request, StopWork
 from legion.runtime.frames import FRAMES_IN_FLIGHT, Frames
@@ -32,15 +32,15 @@ from legion.runtime.switchboard import FrameEvent, OpenCall, Switchboard
 from legion.runtime.weights import WeightStore
 from legion.transport.base import Transport, split_address
 from legion.wire.messages import (
-    CopyingProbed,
     FrameReport,
     Goodbye,
     Hello,
     LayersProbed,
     Ping,
     Pong,
-    ProbeCopying,
     ProbeLayers,
+    ProbeProcessor,
+    ProcessorProbed,
     Welcome,
 )
 
@@ -195,6 +195,12 @@ class Controller:
         with self._lock:
             return self._installed().last_reports(self._timeouts.run_s)
 
+    def probe_processor(self, device: str) -> ProcessorSample:
+        """Run the reference kernel on a device, and copy memory. Raises PeerError when the device fails."""
+        self._check_open()
+        with self._stopping_on_failure([device]):
+            return self._ask(device, lambda number: ProbeProcessor(request=number), ProcessorProbed).sample
+
     def probe_layers(
         self,
         device: str,
@@ -236,14 +242,12 @@ class Controller:
                 frames.append(self.reports())
             reading = best_reading([before, self._read_clock(device)])
             samples = link_samples(device, sizes_bytes, frames[1:], reading.offset_s)
-            copying = self._ask(device, lambda number: ProbeCopying(request=number), CopyingProbed)
             on_device_s, on_controller_s = handling_s(device, frames[1:])
             return LinkProbe(
                 samples=samples,
                 round_trip_s=reading.round_trip_s,
                 handling_s=on_device_s,
                 controller_handling_s=on_controller_s,
-                copy_bytes_per_s=copying.bytes_per_s,
             )
 
     def close(self) -> None:

@@ -12,8 +12,8 @@ from legion.wire.messages import (
     Hello,
     Install,
     Ping,
-    ProbeCopying,
     ProbeLayers,
+    ProbeProcessor,
     PutWeight,
     QueryWeights,
     Released,
@@ -24,7 +24,7 @@ from legion.wire.messages import (
     Welcome,
 )
 
-Request = Hello | Goodbye | Ping | QueryWeights | PutWeight | Install | ProbeLayers | ProbeCopying
+Request = Hello | Goodbye | Ping | QueryWeights | PutWeight | Install | ProbeLayers | ProbeProcessor
 Answer = Reply | Welcome | Released
 
 

@@ -24,7 +24,6 @@ class LinkProbe:
     round_trip_s: float
     handling_s: float
     controller_handling_s: float
-    copy_bytes_per_s: float
 
 
 def link_plan(device: str, sizes_bytes: Sequence[int]) -> ExecutablePlan:

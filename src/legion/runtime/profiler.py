@@ -14,7 +14,7 @@ from legion.engine.paced import Pacer
 from legion.geometry.local_graph import LocalConstant
 from legion.model.model import Array
 from legion.profile.probes import LayerProbe
-from legion.profile.samples import LayerSample, MeasurementPolicy
+from legion.profile.samples import LayerSample, MeasurementPolicy, ProcessorSample
 
 _COPIED_BYTES = 16 << 20
 _COPY_ROUNDS = 5
@@ -26,6 +26,9 @@ _KERNELS_AT_ONCE = 5
 
 _HELD_UP = 2.0
 """A run that took so many times as long as the shortest of its probe is not what the probe takes."""
+
+_COMPARING_S = 0.5
+_LEAST_COMPARED = 5
 
 Progress = Callable[[float], None]
 """Told the fraction that is done, after each step; may raise to end the measuring."""
@@ -75,9 +78,20 @@ class Profiler:
             subject.reference_s.append(median(references))
 
 
-def measure_copying(clock: Callable[[], float], pacer: Pacer | None = None) -> float:
-    """Bytes per second from memory to memory at the pacer's speed, the best of a few copies of 16 MB."""
-    pacer = pacer or Pacer()
+def measure_processor(engine: Engine, clock: Callable[[], float], pacer: Pacer | None = None) -> ProcessorSample:
+    """The reference kernel for half a second of the pacer's time, and five runs at least; then copies of 16 MB at its
+    speed, by `clock`, of which the best of a few counts.
+    """
+    pacer = pacer or Pacer(clock=clock)
+    kernel = ReferenceKernel(engine)
+    reference_s: list[float] = []
+    end_s = pacer.time() + _COMPARING_S
+    while len(reference_s) < _LEAST_COMPARED or pacer.time() < end_s:
+        reference_s.append(kernel.time(pacer.time))
+    return ProcessorSample(reference_s=tuple(reference_s), copy_bytes_per_s=_copy_bytes_per_s(clock, pacer))
+
+
+def _copy_bytes_per_s(clock: Callable[[], float], pacer: Pacer) -> float:
     source = np.ones(_COPIED_BYTES, np.uint8)
     target = np.empty_like(source)
     seconds: list[float] = []

@@ -13,8 +13,8 @@ from legion.runtime.execution import Batch
 from legion.wire.messages import (
     FrameReport,
     LeaseCheck,
-    ProbeCopying,
     ProbeLayers,
+    ProbeProcessor,
     Progress,
     PutWeight,
     QueryWeights,
@@ -24,7 +24,7 @@ from legion.wire.messages import (
     ToWorker,
 )
 
-JobRequest = QueryWeights | PutWeight | ProbeLayers | ProbeCopying
+JobRequest = QueryWeights | PutWeight | ProbeLayers | ProbeProcessor
 ALL_FRAMES = 1 << 62
 """Later than any frame."""
 

@@ -1,6 +1,6 @@
 """Devices measured: their layers, many devices at once, then their links one by one, and what the measuring took."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from time import perf_counter
 from legion.engine.base import graph_key
 from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.probes import ProbePlan
-from legion.profile.samples import DeviceProfile, LayerSample, MeasurementPolicy
+from legion.profile.samples import DeviceProfile, LayerSample, MeasurementPolicy, ProcessorSample
 from legion.session.cluster import Cluster
 
 LINK_SIZES_BYTES = (1_000, 10_000, 50_000, 250_000)
@@ -32,6 +32,16 @@ class MeasuredLayers:
 
 class _EndedError(Exception):
     """Another device failed, or the caller has had enough."""
+
+
+def compare(cluster: Cluster, names: Collection[str]) -> Mapping[str, ProcessorSample]:
+    """What devices take for the same work: all at the same time, unless they would take each other's cores.
+
+    Raises PeerError, with the device's name, if one fails.
+    """
+    at_once = 1 if cluster.share_machine else max(1, len(names))
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        return dict(zip(names, pool.map(cluster.controller.probe_processor, names), strict=True))
 
 
 def measure_layers(
@@ -96,7 +106,9 @@ def _measure_device(
     return MeasuredLayers(samples=tuple(samples), costs=costs)
 
 
-def with_links(cluster: Cluster, name: str, layers: MeasuredLayers, policy: MeasurementPolicy) -> DeviceProfile:
+def with_links(
+    cluster: Cluster, name: str, processor: ProcessorSample, layers: MeasuredLayers, policy: MeasurementPolicy
+) -> DeviceProfile:
     """The profile of the device `name`: its layers, and the way there and back, which is measured now.
 
     Raises PeerError, with the device's name, if it fails.
@@ -109,19 +121,11 @@ def with_links(cluster: Cluster, name: str, layers: MeasuredLayers, policy: Meas
         device=cluster.devices[name],
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         policy=policy,
+        processor=processor,
         layers=layers.samples,
         links=probe.samples,
         round_trip_s=probe.round_trip_s,
         handling_s=probe.handling_s,
         controller_handling_s=probe.controller_handling_s,
-        copy_bytes_per_s=probe.copy_bytes_per_s,
         costs={**layers.costs, "links": cost},
     )
-
-
-def with_layers(profile: DeviceProfile, layers: MeasuredLayers) -> DeviceProfile:
-    """A device's profile with further layers."""
-    costs = dict(profile.costs)
-    for part, cost in layers.costs.items():
-        costs[part] = costs.get(part, MeasurementCost()) + cost
-    return replace(profile, layers=(*profile.layers, *layers.samples), costs=costs)

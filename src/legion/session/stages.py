@@ -21,13 +21,14 @@ from legion.plan.timeline import Timeline
 from legion.plan.verify import verify
 from legion.policy.base import Choice, Request, Trial
 from legion.policy.policies import policy_named
-from legion.profile.dealing import dealt, lacking
+from legion.profile.dealing import dealt
+from legion.profile.equality import equal_devices
 from legion.profile.probes import ProbePlan, plan_probes
-from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
+from legion.profile.samples import DeviceProfile, MeasurementPolicy, ProcessorSample, Profile
 from legion.profile.store import merged
 from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
-from legion.session.device_profile import MeasuredLayers, measure_layers, with_layers, with_links
+from legion.session.device_profile import MeasuredLayers, compare, measure_layers, with_links
 from legion.session.ports import measure_ports
 from legion.session.progress import Progress, silent
 from legion.simulate.typical import typical_frame
@@ -46,10 +47,10 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
 ) -> Profile:
     """Measure the single layers of `model` and the links on every device of the cluster, and the controller's port.
 
-    Layers are measured on all devices at once, unless these share this machine, and each on one or two of the devices
-    of a kind; links one after the other, since they share the controller's ports. Only what `known` lacks is measured,
-    or has of another machine or engine under the same name; the result holds both. With `training`, so are the layers
-    from which policies learn. Raises PeerError, with the device's name, if one fails.
+    Devices are compared first: layers are measured on all at once, unless these share this machine, and each layer on
+    one or two of equal ones; links one after the other, since they share the controller's ports. Only what `known`
+    lacks is measured, or has of another machine or engine under the same name; the result holds both. With `training`,
+    so are the layers from which policies learn. Raises PeerError, with the device's name, if one fails.
     """
     policy = policy or MeasurementPolicy()
     plans = {"layers": plan_probes(model, Demand(model))}
@@ -57,16 +58,25 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
         plans["training"] = plan_training()
     measured = _believed(known, cluster.devices)
     with cluster.exclusive:
-        first = dealt(lacking(plans, tuple(cluster.devices), measured), cluster.devices)
-        for name, layers in _measured_layers(cluster, first, policy, progress).items():
+        processors = _compared(cluster, measured, progress)
+        work = dealt(plans, equal_devices(cluster.devices, processors), measured)
+        work = {name: work[name] for name in cluster.devices if name in work}
+        for name, layers in _measured_layers(cluster, work, policy, progress).items():
             progress(f"measuring the link to {name}", 1.0)
-            newer, older = with_links(cluster, name, layers, policy), measured.get(name)
+            newer, older = with_links(cluster, name, processors[name], layers, policy), measured.get(name)
             measured[name] = newer if older is None else merged(older, newer)
-        while unequal := lacking(plans, tuple(cluster.devices), measured):
-            for name, layers in _measured_layers(cluster, unequal, policy, progress).items():
-                measured[name] = with_layers(measured[name], layers)
-        ports = measure_ports(cluster) if first or known is None else known.ports
+        ports = measure_ports(cluster) if work or known is None else known.ports
     return Profile(devices=measured, ports=ports)
+
+
+def _compared(
+    cluster: Cluster, known: Mapping[str, DeviceProfile], progress: Progress
+) -> Mapping[str, ProcessorSample]:
+    """The processors of all devices: measured of those of the cluster that are not known."""
+    new = [name for name in cluster.devices if name not in known]
+    if new:
+        progress(f"comparing {', '.join(new)}", 0.0)
+    return {**compare(cluster, new), **{name: each.processor for name, each in known.items()}}
 
 
 def _measured_layers(

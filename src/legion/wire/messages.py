@@ -11,7 +11,7 @@ from legion.geometry.local_graph import LocalGraph
 from legion.plan.executable import RunStep
 from legion.plan.program import Receive, Run, Send
 from legion.profile.probes import LayerProbe
-from legion.profile.samples import LayerSample, MeasurementPolicy
+from legion.profile.samples import LayerSample, MeasurementPolicy, ProcessorSample
 
 Count = Annotated[int, Meta(ge=0)]
 FaultKind = Literal["InputError", "InfeasibleError", "PeerError", "InternalError"]
@@ -110,8 +110,8 @@ class ProbeLayers(Struct, frozen=True, kw_only=True, tag=True):
     probes: tuple[LayerProbe, ...]
 
 
-class ProbeCopying(Struct, frozen=True, kw_only=True, tag=True):
-    """Controller: how fast do you copy memory? Answered by CopyingProbed."""
+class ProbeProcessor(Struct, frozen=True, kw_only=True, tag=True):
+    """Controller: run the reference kernel, and copy memory. Answered by ProcessorProbed."""
 
     request: Count
 
@@ -180,11 +180,11 @@ class LayersProbed(Struct, frozen=True, kw_only=True, tag=True):
     samples: tuple[LayerSample, ...]
 
 
-class CopyingProbed(Struct, frozen=True, kw_only=True, tag=True):
-    """Worker: memory to memory, so many bytes a second."""
+class ProcessorProbed(Struct, frozen=True, kw_only=True, tag=True):
+    """Worker: how long that takes me."""
 
     request: Count
-    bytes_per_s: float
+    sample: ProcessorSample
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag=True):
@@ -270,7 +270,7 @@ ToWorker = (
     | Begin
     | Abandon
     | ProbeLayers
-    | ProbeCopying
+    | ProbeProcessor
 )
-Reply = Pong | WeightsMissing | PieceStored | Installed | LayersProbed | CopyingProbed | Failed
+Reply = Pong | WeightsMissing | PieceStored | Installed | LayersProbed | ProcessorProbed | Failed
 ToController = Welcome | Busy | Refused | Released | Reply | Progress | FrameReport | FrameFailed | LeaseCheck

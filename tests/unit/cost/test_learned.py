@@ -15,8 +15,8 @@ from legion.geometry.demand import Demand
 from legion.geometry.work import layer_work
 from legion.model.signature import layer_signature
 from legion.profile.extents import tile, whole_extent
+from legion.profile.pooling import pooled_seconds
 from legion.profile.samples import Profile
-from legion.profile.statistics import pooled_seconds
 from legion.profile.training import plan_training, training_models
 from support.networks import small
 from unit.profile.profile_building import device_profile, layer_sample, link_sample

@@ -4,7 +4,7 @@ import numpy as np
 
 from legion.cluster.device import DeviceInfo
 from legion.profile.probes import CALL, plan_probes
-from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, Profile
+from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, MeasurementPolicy, ProcessorSample, Profile
 from legion.profile.training import plan_training
 
 
@@ -17,7 +17,7 @@ def layer_sample(key="k", extent=4, seconds=(1.0,), references=(0.01,)):
     )
 
 
-def device_profile(name="pi", layers=(), links=(), round_trip_s=2e-4, copy_bytes_per_s=1e9):
+def device_profile(name="pi", layers=(), links=(), round_trip_s=2e-4, copy_bytes_per_s=1e9, reference_s=(0.01,)):
     return DeviceProfile(
         device=DeviceInfo(
             name=name,
@@ -31,12 +31,12 @@ def device_profile(name="pi", layers=(), links=(), round_trip_s=2e-4, copy_bytes
         ),
         measured_at="2024-05-01T12:00:00+00:00",
         policy=MeasurementPolicy(),
+        processor=ProcessorSample(reference_s=tuple(reference_s), copy_bytes_per_s=copy_bytes_per_s),
         layers=tuple(layers),
         links=tuple(links),
         round_trip_s=round_trip_s,
         handling_s=5e-5,
         controller_handling_s=5e-5,
-        copy_bytes_per_s=copy_bytes_per_s,
     )
 
 

@@ -18,7 +18,7 @@ from legion.profile.probes import LayerProbe
 from legion.profile.samples import LayerSample, MeasurementPolicy
 from legion.runtime.link_probe import link_plan, link_samples
 from legion.runtime.measured import ClockReading, FrameTimes, best_reading, measured_timeline
-from legion.runtime.profiler import Profiler, measure_copying
+from legion.runtime.profiler import Profiler, measure_processor
 from legion.wire.messages import FrameReport, Record
 
 BOX = Box(((0, 1),))
@@ -206,6 +206,24 @@ def test_a_run_that_was_held_up_is_followed_by_others() -> None:
     assert [sample.seconds for sample in samples] == [(500.0, 10.0, 10.0), (11.0, 11.0), (500.0, 500.0)]
 
 
+@pytest.mark.parametrize(("speed", "runs"), [(1.0, 5), (2000.0, 28)])
+def test_the_reference_kernel_runs_for_half_a_second_and_five_times_at_least(speed: float, runs: int) -> None:
+    clock = FakeClock()
+    engine = FakeEngine(clock, {})
+    sample = measure_processor(engine, lambda: clock() / speed)
+    assert sample.reference_s == pytest.approx([engine.runs[0] / speed] * runs)
+    assert len(engine.runs) == 1 + 2 * runs
+
+
 def test_copying_is_the_best_of_some() -> None:
-    times = iter([0.0, 2.0, 10.0, 11.0, 20.0, 24.0, 30.0, 33.0, 40.0, 45.0])
-    assert measure_copying(lambda: next(times)) == float(16 << 20)
+    clock = FakeClock()
+    passing_s = iter([0.0, 0.0, 0.0, 2.0, 0.0, 1.0, 0.0, 4.0, 0.0, 3.0, 0.0, 5.0])
+
+    def copying_clock() -> float:
+        """Moves on by what the copies take, once the kernel has run and no more of it is due."""
+        if len(engine.runs) == 1 + 2 * 5:
+            clock.now_s += next(passing_s)
+        return clock.now_s
+
+    engine = FakeEngine(clock, {})
+    assert measure_processor(engine, copying_clock).copy_bytes_per_s == float(16 << 20)

@@ -119,7 +119,9 @@ installs = st.builds(
     peers=st.dictionaries(names, names, max_size=2),
     frames_in_flight=st.integers(1, 4),
 )
-probes = st.builds(LayerProbe, key=names, extent=counts, graph=graphs, input_shapes=st.just(((1, 2), ())))
+probes = st.builds(
+    LayerProbe, key=names, extent=counts, graph=graphs, input_shapes=st.just(((1, 2), ())), work=st.floats(0, 1e12)
+)
 probings = st.builds(
     ProbeLayers,
     request=counts,

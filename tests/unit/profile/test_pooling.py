@@ -1,0 +1,63 @@
+"""What equal devices are taken to take, together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from legion.profile.pooling import pooled_seconds, variations
+from unit.profile.profile_building import device_profile, layer_sample
+
+
+def test_disturbances_are_shared_by_all_layers():
+    """Half the layers were disturbed, by chance: none of them looks slower for it, and the sum is as measured."""
+    random = np.random.default_rng(0)
+    layers = [
+        layer_sample("k", extent, [extent, extent * (1.4 if random.random() < 0.5 else 1.0)], [0.01] * 2)
+        for extent in range(1, 200)
+    ]
+    points = pooled_seconds({"a": device_profile("a", layers=layers)})["a"]["k"]
+    each = [point.seconds / point.extent for point in points]
+    assert each == pytest.approx([each[0]] * len(each))
+    assert sum(point.seconds for point in points) == pytest.approx(sum(np.mean(layer.seconds) for layer in layers))
+
+
+def test_variation_is_what_runs_were_drawn_with():
+    random = np.random.default_rng(0)
+    layers = [
+        layer_sample("k", extent, list(extent * random.normal(1.0, 0.1, 5)), [0.01] * 5) for extent in range(1, 200)
+    ]
+    once = [layer_sample("k", 4, [1.0], [0.01])]
+    profiles = {"a": device_profile("a", layers=layers), "b": device_profile("b", layers=[])}
+    assert variations(profiles) == pytest.approx({"a": 0.1, "b": 0.0}, abs=0.01)
+    assert variations({"a": device_profile("a", layers=once)}) == {"a": 0.0}
+
+
+def test_points_come_by_signature_and_ascending_extent():
+    layers = [layer_sample(key=key, extent=extent) for key, extent in (("a", 8), ("b", 3), ("a", 2), ("a", 4))]
+    profiles = {"one": device_profile(layers=layers), "none": device_profile("none", layers=[])}
+    pooled = pooled_seconds(profiles)
+    points = pooled["one"]
+    assert [point.extent for point in points["a"]] == [2, 4, 8]
+    assert [point.extent for point in points["b"]] == [3]
+    assert not pooled["none"]
+
+
+def test_equal_devices_count_as_one_measured_several_times():
+    def measured(name, machine, seconds, reference):
+        profile = device_profile(name, layers=[layer_sample("k", 4, [seconds], [reference])], reference_s=[reference])
+        return replace(profile, device=replace(profile.device, machine=machine))
+
+    profiles = {
+        "a": measured("a", "m", 1.0, 1.0),
+        "b": measured("b", "m", 2.1, 1.05),
+        "c": measured("c", "m", 9.0, 1.0),
+        "slower": measured("slower", "m", 5.0, 1.5),
+        "other": measured("other", "n", 7.0, 1.0),
+    }
+    pooled = {name: points["k"] for name, points in pooled_seconds(profiles).items()}
+    # Seconds of 1, 2.1 and 9, the last no more than one and a half times the median: their mean is 4.15 / 1.55 times
+    # that of the faster two, and all that is known of how runs are disturbed.
+    assert pooled["a"] == pooled["b"] == pooled["c"] == [(4, pytest.approx((1 + 2.1 + 3.15) / 3))]
+    assert pooled["slower"] == [(4, 5.0)]
+    assert pooled["other"] == [(4, 7.0)]
