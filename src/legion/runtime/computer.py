@@ -152,7 +152,7 @@ class Computer:
                 self._store.put(request, payload)
                 return PieceStored(request=request.request)
             case ProbeProcessor():
-                sample = measure_processor(self._engine, self._clock, self._pacer)
+                sample = measure_processor(self._engine, self._pacer.time)
                 return ProcessorProbed(request=request.request, sample=sample)
             case ProbeLayers(probes=probes, policy=policy):
                 progress = self._progress(epoch, request.request)

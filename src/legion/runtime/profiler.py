@@ -10,7 +10,6 @@ import numpy as np
 from legion.engine.base import Engine, Executable, Loader
 from legion.engine.constants import synthetic_constant
 from legion.engine.kernel import ReferenceKernel
-from legion.engine.paced import Pacer
 from legion.geometry.local_graph import LocalConstant
 from legion.model.model import Array
 from legion.profile.probes import LayerProbe
@@ -78,27 +77,25 @@ class Profiler:
             subject.reference_s.append(median(references))
 
 
-def measure_processor(engine: Engine, clock: Callable[[], float], pacer: Pacer | None = None) -> ProcessorSample:
-    """The reference kernel for half a second of the pacer's time, and five runs at least; then copies of 16 MB at its
-    speed, by `clock`, of which the best of a few counts.
+def measure_processor(engine: Engine, clock: Callable[[], float]) -> ProcessorSample:
+    """The reference kernel for half a second by `clock`, and five times at least; then copies of 16 MB, the best of a
+    few.
     """
-    pacer = pacer or Pacer(clock=clock)
     kernel = ReferenceKernel(engine)
     reference_s: list[float] = []
-    end_s = pacer.time() + _COMPARING_S
-    while len(reference_s) < _LEAST_COMPARED or pacer.time() < end_s:
-        reference_s.append(kernel.time(pacer.time))
-    return ProcessorSample(reference_s=tuple(reference_s), copy_bytes_per_s=_copy_bytes_per_s(clock, pacer))
+    end_s = clock() + _COMPARING_S
+    while len(reference_s) < _LEAST_COMPARED or clock() < end_s:
+        reference_s.append(kernel.time(clock))
+    return ProcessorSample(reference_s=tuple(reference_s), copy_bytes_per_s=_copy_bytes_per_s(clock))
 
 
-def _copy_bytes_per_s(clock: Callable[[], float], pacer: Pacer) -> float:
+def _copy_bytes_per_s(clock: Callable[[], float]) -> float:
     source = np.ones(_COPIED_BYTES, np.uint8)
     target = np.empty_like(source)
     seconds: list[float] = []
     for _ in range(_COPY_ROUNDS):
         start_s = clock()
-        with pacer.paced():
-            target[...] = source
+        target[...] = source
         seconds.append(clock() - start_s)
     return _COPIED_BYTES / max(min(seconds), 1e-9)
 

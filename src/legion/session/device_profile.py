@@ -52,10 +52,14 @@ def measure_layers(
 ) -> Mapping[str, MeasuredLayers]:
     """What devices take for the layers of their plans, by device, all measured at the same time; `plans` are by device
     and then by the part under which its cost is kept. Each device has an order of its own, so that a bad moment of what
-    they share does not hit the same layer on all.
+    they share does not hit the same layer on all. The budget is of those with the most probes of a part, so that a
+    probe is measured as often by whomever.
 
     Raises PeerError, with the device's name, if one fails; the others then stop too.
     """
+    most: dict[str, int] = {}
+    for part, plan in (item for parts in plans.values() for item in parts.items()):
+        most[part] = max(most.get(part, 1), len(plan.probes))
     ended = Event()
     fractions = dict.fromkeys(plans, 0.0)
 
@@ -65,7 +69,11 @@ def measure_layers(
                 raise _EndedError
             fractions[name] = fraction
 
-        return _measure_device(cluster, name, plans[name], replace(policy, seed=policy.seed + place), note)
+        policies = {
+            part: replace(policy, budget_s=policy.budget_s * len(plan.probes) / most[part], seed=policy.seed + place)
+            for part, plan in plans[name].items()
+        }
+        return _measure_device(cluster, name, plans[name], policies, note)
 
     with ThreadPoolExecutor(max_workers=max(1, len(plans))) as pool:
         futures = {name: pool.submit(measured, place, name) for place, name in enumerate(plans)}
@@ -87,7 +95,11 @@ def _wait_for_all(futures: Iterable[Future[MeasuredLayers]], tick: Callable[[], 
 
 
 def _measure_device(
-    cluster: Cluster, name: str, plans: Mapping[str, ProbePlan], policy: MeasurementPolicy, report: Report
+    cluster: Cluster,
+    name: str,
+    plans: Mapping[str, ProbePlan],
+    policies: Mapping[str, MeasurementPolicy],
+    report: Report,
 ) -> MeasuredLayers:
     samples: list[LayerSample] = []
     costs: dict[str, MeasurementCost] = {}
@@ -99,7 +111,7 @@ def _measure_device(
             report((done + fraction * len(plan.probes)) / total)
 
         begun_s = perf_counter()
-        samples += cluster.controller.probe_layers(name, plan.probes, policy, plan.constants, report_part)
+        samples += cluster.controller.probe_layers(name, plan.probes, policies[part], plan.constants, report_part)
         taken_s = perf_counter() - begun_s
         segments = frozenset(f"{name} {graph_key(probe.graph)}" for probe in plan.probes)
         costs[part] = MeasurementCost(device_busy_s=taken_s, wall_s=taken_s, segments=segments)

@@ -43,15 +43,17 @@ class Devices:
         self.slow = slow or {}
         self.compared = []
         self.linked = []
+        self.parts_s = {}
         self.probed = Counter()
 
     def probe_processor(self, device):
         self.compared.append(device)
         return ProcessorSample(reference_s=(self.slow.get(device, 1.0),), copy_bytes_per_s=1.0)
 
-    def probe_layers(self, device, probes, _policy, _constants, progress):
+    def probe_layers(self, device, probes, policy, _constants, progress):
         self.probing(device, progress)
         progress(1.0)
+        self.parts_s[device] = policy.budget_s / len(probes)
         self.probed.update((device, probe.key, probe.extent) for probe in probes)
         seconds = (self.slow.get(device, 1.0),)
         return tuple(
@@ -147,6 +149,8 @@ def test_equal_devices_share_the_measuring():
     assert len(who) == len(plan_probes(MODEL, Demand(MODEL)).probes)
     costs = cost_model(MODEL, Demand(MODEL), profile, NAMES[:1])
     assert costs.devices == NAMES[:1]
+    most = max(Counter(device for device, _, _ in controller.probed).values())
+    assert controller.parts_s == pytest.approx(dict.fromkeys(NAMES, MeasurementPolicy().budget_s / most))
 
 
 def test_a_device_that_is_slower_than_its_kind_is_measured_whole_and_the_others_share():
