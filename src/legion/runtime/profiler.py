@@ -28,6 +28,7 @@ _HELD_UP = 2.0
 
 _COMPARING_S = 0.5
 _LEAST_COMPARED = 5
+_MOST_COMPARED = 100
 
 Progress = Callable[[float], None]
 """Told the fraction that is done, after each step; may raise to end the measuring."""
@@ -78,13 +79,13 @@ class Profiler:
 
 
 def measure_processor(engine: Engine, clock: Callable[[], float]) -> ProcessorSample:
-    """The reference kernel for half a second by `clock`, and five times at least; then copies of 16 MB, the best of a
-    few.
+    """The reference kernel for half a second by `clock`, five times at least and a hundred times at most; then copies
+    of 16 MB, the best of a few.
     """
     kernel = ReferenceKernel(engine)
     reference_s: list[float] = []
     end_s = clock() + _COMPARING_S
-    while len(reference_s) < _LEAST_COMPARED or clock() < end_s:
+    while len(reference_s) < _MOST_COMPARED and (len(reference_s) < _LEAST_COMPARED or clock() < end_s):
         reference_s.append(kernel.time(clock))
     return ProcessorSample(reference_s=tuple(reference_s), copy_bytes_per_s=_copy_bytes_per_s(clock))
 

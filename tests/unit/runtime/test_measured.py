@@ -206,8 +206,8 @@ def test_a_run_that_was_held_up_is_followed_by_others() -> None:
     assert [sample.seconds for sample in samples] == [(500.0, 10.0, 10.0), (11.0, 11.0), (500.0, 500.0)]
 
 
-@pytest.mark.parametrize(("speed", "runs"), [(1.0, 5), (2000.0, 28)])
-def test_the_reference_kernel_runs_for_half_a_second_and_five_times_at_least(speed: float, runs: int) -> None:
+@pytest.mark.parametrize(("speed", "runs"), [(1.0, 5), (2000.0, 28), (1e6, 100)])
+def test_the_reference_kernel_runs_for_half_a_second_within_bounds(speed: float, runs: int) -> None:
     clock = FakeClock()
     engine = FakeEngine(clock, {})
     sample = measure_processor(engine, lambda: clock() / speed)
