@@ -32,14 +32,14 @@ LEAST_COST = "legion-least-cost"
 
 PROFILED: Mapping[str, tuple[str, ...]] = {
     "full-search": (),
-    "lazy-search": ("layers", "links"),
-    "legion": ("layers", "links"),
-    "legion-one-port": ("layers", "links"),
-    "aofl": ("training", "links"),
-    "early-fused": ("layers", "links"),
-    "modnn": ("layers",),
-    "coedge": ("layers",),
-    "auto": ("layers", "links"),
+    "lazy-search": ("comparison", "layers", "links"),
+    "legion": ("comparison", "layers", "links"),
+    "legion-one-port": ("comparison", "layers", "links"),
+    "aofl": ("comparison", "training", "links"),
+    "early-fused": ("comparison", "layers", "links"),
+    "modnn": ("comparison", "layers"),
+    "coedge": ("comparison", "layers"),
+    "auto": ("comparison", "layers", "links"),
 }
 """The parts of a profile that a policy's choice needs. Shares are a gift to the full search: its trials alone count."""
 

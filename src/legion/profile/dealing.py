@@ -1,6 +1,6 @@
 """Who measures what: equal devices share the work, since a probe tells of all of them."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from legion.profile.probes import LayerProbe, ProbePlan
@@ -14,20 +14,23 @@ _MEASURING = 2
 """How many devices measure a layer, at most."""
 
 
-def dealt(plans: Plans, classes: Sequence[Sequence[str]], profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Plans]:
-    """By device, what it is to be measured with, so that each class has all of the plans; `classes` are of equal ones.
+def dealt(
+    plans: Plans, devices: Collection[str], classes: Iterable[Sequence[str]], profiles: Mapping[str, DeviceProfile]
+) -> Mapping[str, Plans]:
+    """By device, what it is to be measured with, so that each class has all of the plans.
 
-    What one of a class has been measured with, none of it need be. Each other layer is left to half of the class, and
-    to two at most: to two, so that what one of them mismeasures shows in the other; and at all extents, most of which
-    share what has to be made ready. All have about as much to do, so that none is waited for. Devices that have a
-    profile, in a class that lacks nothing, are left out.
+    `devices` are those that can measure, `classes` of equal ones among them and those with a profile. What one of a
+    class has been measured with, none of it need be. Each other layer is left to half of those there, and to two at
+    most: to two, so that what one of them mismeasures shows in the other; and at all extents, most of which share what
+    has to be made ready. All have about as much to do, so that none is waited for. Devices that have a profile, in a
+    class that lacks nothing, are left out.
     """
     work: dict[str, Plans] = {}
     for names in classes:
         known = [sample for name in names if name in profiles for sample in profiles[name].layers]
         missing = {part: replace(plan, probes=missing_probes(known, plan.probes)) for part, plan in plans.items()}
         lacked = [probe for plan in missing.values() for probe in plan.probes]
-        for name, keys in _shared_out(lacked, names).items():
+        for name, keys in _shared_out(lacked, [name for name in names if name in devices]).items():
             if lacked or name not in profiles:
                 kept = {part: replace(plan, probes=_only(plan.probes, keys)) for part, plan in missing.items()}
                 work[name] = {part: plan for part, plan in kept.items() if plan.probes}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event
 from time import perf_counter
@@ -30,18 +30,33 @@ class MeasuredLayers:
     costs: Mapping[str, MeasurementCost]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredProcessor:
+    """A device's processor, and what it took to measure it."""
+
+    sample: ProcessorSample
+    cost: MeasurementCost = field(default_factory=MeasurementCost)
+
+
 class _EndedError(Exception):
     """Another device failed, or the caller has had enough."""
 
 
-def compare(cluster: Cluster, names: Collection[str]) -> Mapping[str, ProcessorSample]:
+def compare(cluster: Cluster, names: Collection[str]) -> Mapping[str, MeasuredProcessor]:
     """What devices take for the same work: all at the same time, unless they would take each other's cores.
 
     Raises PeerError, with the device's name, if one fails.
     """
+
+    def measured(name: str) -> MeasuredProcessor:
+        begun_s = perf_counter()
+        sample = cluster.controller.probe_processor(name)
+        taken_s = perf_counter() - begun_s
+        return MeasuredProcessor(sample=sample, cost=MeasurementCost(device_busy_s=taken_s, wall_s=taken_s))
+
     at_once = 1 if cluster.share_machine else max(1, len(names))
     with ThreadPoolExecutor(max_workers=at_once) as pool:
-        return dict(zip(names, pool.map(cluster.controller.probe_processor, names), strict=True))
+        return dict(zip(names, pool.map(measured, names), strict=True))
 
 
 def measure_layers(
@@ -119,7 +134,7 @@ def _measure_device(
 
 
 def with_links(
-    cluster: Cluster, name: str, processor: ProcessorSample, layers: MeasuredLayers, policy: MeasurementPolicy
+    cluster: Cluster, name: str, processor: MeasuredProcessor, layers: MeasuredLayers, policy: MeasurementPolicy
 ) -> DeviceProfile:
     """The profile of the device `name`: its layers, and the way there and back, which is measured now.
 
@@ -133,11 +148,11 @@ def with_links(
         device=cluster.devices[name],
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         policy=policy,
-        processor=processor,
+        processor=processor.sample,
         layers=layers.samples,
         links=probe.samples,
         round_trip_s=probe.round_trip_s,
         handling_s=probe.handling_s,
         controller_handling_s=probe.controller_handling_s,
-        costs={**layers.costs, "links": cost},
+        costs={"comparison": processor.cost, **layers.costs, "links": cost},
     )

@@ -104,8 +104,9 @@ class InferenceSession:
 
     @property
     def measurement_costs(self) -> Mapping[str, MeasurementCost]:
-        """What was measured for the choice, and what that took: "layers", "training" and "links" of the profile's
-        devices, one after another, and "trials". Profiling counts even if it was done before, and so do kept trials.
+        """What was measured for the choice, and what that took: "comparison", "layers", "training" and "links" of
+        the profile's devices, one after another, and "trials". Profiling counts even if it was done before, and so do
+        kept trials.
         """
         costs = {"trials": self._trials_cost}
         for device in self._cluster.devices:

@@ -24,11 +24,11 @@ from legion.policy.policies import policy_named
 from legion.profile.dealing import dealt
 from legion.profile.equality import equal_devices
 from legion.profile.probes import ProbePlan, plan_probes
-from legion.profile.samples import DeviceProfile, MeasurementPolicy, ProcessorSample, Profile
+from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
 from legion.profile.store import merged
 from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
-from legion.session.device_profile import MeasuredLayers, compare, measure_layers, with_links
+from legion.session.device_profile import MeasuredLayers, MeasuredProcessor, compare, measure_layers, with_links
 from legion.session.ports import measure_ports
 from legion.session.progress import Progress, silent
 from legion.simulate.typical import typical_frame
@@ -58,12 +58,14 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
         plans["training"] = plan_training()
     measured = _believed(known, cluster.devices)
     with cluster.exclusive:
-        processors = _compared(cluster, measured, progress)
-        work = dealt(plans, equal_devices(cluster.devices, processors), measured)
+        compared = _compared(cluster, measured, progress)
+        infos = {**{name: each.device for name, each in measured.items()}, **cluster.devices}
+        classes = equal_devices(infos, {name: each.sample for name, each in compared.items()})
+        work = dealt(plans, cluster.devices, classes, measured)
         work = {name: work[name] for name in cluster.devices if name in work}
         for name, layers in _measured_layers(cluster, work, policy, progress).items():
             progress(f"measuring the link to {name}", 1.0)
-            newer, older = with_links(cluster, name, processors[name], layers, policy), measured.get(name)
+            newer, older = with_links(cluster, name, compared[name], layers, policy), measured.get(name)
             measured[name] = newer if older is None else merged(older, newer)
         ports = measure_ports(cluster) if work or known is None else known.ports
     return Profile(devices=measured, ports=ports)
@@ -71,12 +73,13 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
 
 def _compared(
     cluster: Cluster, known: Mapping[str, DeviceProfile], progress: Progress
-) -> Mapping[str, ProcessorSample]:
-    """The processors of all devices: measured of those of the cluster that are not known."""
+) -> Mapping[str, MeasuredProcessor]:
+    """The processors of all devices: those of the cluster that are not known are measured; what is known is free."""
     new = [name for name in cluster.devices if name not in known]
     if new:
         progress(f"comparing {', '.join(new)}", 0.0)
-    return {**compare(cluster, new), **{name: each.processor for name, each in known.items()}}
+    known_processors = {name: MeasuredProcessor(sample=each.processor) for name, each in known.items()}
+    return {**compare(cluster, new), **known_processors}
 
 
 def _measured_layers(

@@ -42,7 +42,7 @@ numbers = st.sets(st.integers(1, 9))
 def test_one_or_two_of_each_class_measure_what_none_of_it_has_been_measured_with(wanted, class_of, has):
     classes = [[name for name, own in zip(NAMES, class_of, strict=True) if own == each] for each in (0, 1, 2)]
     classes = [names for names in classes if names]
-    work = dealt(plan(dict.fromkeys(wanted, 1.0)), classes, {name: known(name, has[name]) for name in has})
+    work = dealt(plan(dict.fromkeys(wanted, 1.0)), NAMES, classes, {name: known(name, has[name]) for name in has})
     for names in classes:
         lacked = wanted - {number for name in names for number in has.get(name, ())}
         for number in wanted:
@@ -53,7 +53,7 @@ def test_one_or_two_of_each_class_measure_what_none_of_it_has_been_measured_with
 
 @given(st.integers(1, 7), st.lists(st.floats(1.0, 1e3), min_size=1, max_size=30))
 def test_none_has_more_to_do_than_another_by_over_one_layer(count, works):
-    work = dealt(plan(dict(enumerate(works, 1))), [NAMES[:count]], {})
+    work = dealt(plan(dict(enumerate(works, 1))), NAMES, [NAMES[:count]], {})
     busy = [sum(probe.work for each in plans.values() for probe in each.probes) for plans in work.values()]
     assert len(busy) == count
     assert max(busy) - min(busy) <= max(works) * (1 + 1e-9)
@@ -62,8 +62,13 @@ def test_none_has_more_to_do_than_another_by_over_one_layer(count, works):
 def test_a_layer_is_measured_at_all_extents_by_the_same_devices():
     ladder = [replace(plan({1: 5.0})["layers"].probes[0], extent=extent) for extent in (1, 2, 4)]
     others = plan({2: 9.0, 3: 4.0, 4: 3.0})["layers"].probes
-    work = dealt({"layers": ProbePlan(probes=(*ladder, *others), constants={})}, [NAMES], {})
+    work = dealt({"layers": ProbePlan(probes=(*ladder, *others), constants={})}, NAMES, [NAMES], {})
     extents = [
         {probe.extent for probe in each["layers"].probes if probe.key == "layer 1"} for each in work.values() if each
     ]
     assert sorted(map(len, extents)) == [0] * (len(extents) - 2) + [3, 3]
+
+
+def test_those_who_are_not_there_measure_nothing_but_what_they_were_measured_with_counts():
+    work = dealt(plan({1: 1.0, 2: 1.0}), ["a"], [["b", "a"], ["c"]], {"b": known("b", [1]), "c": known("c", [])})
+    assert {name: numbers_of(each) for name, each in work.items()} == {"a": {2}}

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ from legion.errors import PeerError
 from legion.geometry.demand import Demand
 from legion.profile.ports import PortSample
 from legion.profile.probes import plan_probes
-from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy, ProcessorSample
+from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy, ProcessorSample, Profile
 from legion.runtime.link_probe import LinkProbe
 from legion.session.stages import profile_devices
 from support.networks import small
@@ -138,6 +139,27 @@ def test_what_is_known_is_not_measured_again(ports):
     assert controller.linked == controller.compared == []
     assert known.ports == (PORT,)
     assert len(ports) == 1
+
+
+def test_a_faster_device_of_the_profile_that_is_not_there_leaves_no_one_without_samples():
+    """Classes are of all that are known, or the cost model's would not be those that shared the measuring."""
+    known = profile_devices(MODEL, cluster_of(Devices(lambda *_: None), share_machine=False))
+    faster = replace(known.devices["c"], processor=replace(known.devices["c"].processor, reference_s=(0.93,)))
+    with_another = Profile(devices={"another": faster})
+    slow = {"a": 1.0, "b": 1.08, "c": 2.0}
+    controller = Devices(lambda *_: None, slow=slow)
+    profile = profile_devices(MODEL, cluster_of(controller, share_machine=False), known=with_another)
+    assert cost_model(MODEL, Demand(MODEL), profile, NAMES).devices == NAMES
+
+
+def test_the_comparison_counts_among_the_costs_once():
+    cluster = cluster_of(Devices(lambda *_: None), share_machine=False)
+    known = profile_devices(MODEL, cluster)
+    before = {name: device.costs["comparison"] for name, device in known.devices.items()}
+    assert all(cost.wall_s > 0 for cost in before.values())
+    fewer = {name: replace(device, layers=()) for name, device in known.devices.items()}
+    again = profile_devices(MODEL, cluster, known=Profile(devices=fewer))
+    assert {name: device.costs["comparison"] for name, device in again.devices.items()} == before
 
 
 def test_equal_devices_share_the_measuring():
