@@ -17,7 +17,7 @@ _MEASURING = 2
 def dealt(
     plans: Plans, devices: Collection[str], classes: Iterable[Sequence[str]], profiles: Mapping[str, DeviceProfile]
 ) -> Mapping[str, Plans]:
-    """By device, what it is to be measured with, so that each class has all of the plans.
+    """By device, in their order, what it is to be measured with, so that each class has all of the plans.
 
     `devices` are those that can measure, `classes` of equal ones among them and those with a profile. What one of a
     class has been measured with, none of it need be. Each other layer is left to half of those there, and to two at
@@ -34,7 +34,7 @@ def dealt(
             if lacked or name not in profiles:
                 kept = {part: replace(plan, probes=_only(plan.probes, keys)) for part, plan in missing.items()}
                 work[name] = {part: plan for part, plan in kept.items() if plan.probes}
-    return work
+    return {name: work[name] for name in devices if name in work}
 
 
 def _shared_out(probes: Iterable[LayerProbe], names: Sequence[str]) -> Mapping[str, Set[str]]:

@@ -69,8 +69,7 @@ class DeviceProfile:
 
     `handling_s` passes on the device between the arrival of a small message and the moment when the answer enters the
     port, `controller_handling_s` on the controller when the answer goes back the same way; medians.
-    `costs` tells what the "comparison" with others took, and
-    to measure "layers", "training" and "links".
+    `costs` tells what it took to measure "comparison" (the processor), "layers", "training" and "links".
     """
 
     device: DeviceInfo

@@ -22,7 +22,8 @@ def drift(now_s: float, as_a_rule_s: float) -> float:
 
     Near, the kernel's time would add more noise than it takes away: who else computes beside it shows in it, too.
     """
-    return 1.0 if max(now_s, as_a_rule_s) <= _NEAR * min(now_s, as_a_rule_s) else as_a_rule_s / now_s
+    is_near = max(now_s, as_a_rule_s) <= _NEAR * min(now_s, as_a_rule_s)
+    return 1.0 if is_near else as_a_rule_s / now_s
 
 
 def normalised_s(sample: LayerSample, reference_s: float) -> Sequence[float]:

@@ -62,7 +62,6 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
         infos = {**{name: each.device for name, each in measured.items()}, **cluster.devices}
         classes = equal_devices(infos, {name: each.sample for name, each in compared.items()})
         work = dealt(plans, cluster.devices, classes, measured)
-        work = {name: work[name] for name in cluster.devices if name in work}
         for name, layers in _measured_layers(cluster, work, policy, progress).items():
             progress(f"measuring the link to {name}", 1.0)
             newer, older = with_links(cluster, name, compared[name], layers, policy), measured.get(name)
