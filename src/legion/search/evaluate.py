@@ -4,10 +4,23 @@ What it leaves out is the order of events where messages compete for a port: the
 ranks plans, and the simulator has the last word on the best of them.
 """
 
+from typing import TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from legion.cost.tables import Array, Edge, Places, Tables
 from legion.search.row_plans import Flags, RowPlans
+
+_Element = TypeVar("_Element", bound=np.generic)
+
+_Chosen = slice | Places
+"""Some plans of a batch, by their places, or all as a slice, which copies nothing."""
+
+_ALL = slice(None)
+
+_MANY = 0.4
+"""Where more plans than this fraction are wanted, taking all costs less than choosing."""
 
 
 def latencies_s(tables: Tables, plans: RowPlans) -> Array:
@@ -65,7 +78,7 @@ class _Evaluation:
         for _, _, within in inside:
             exported |= ~within
         self._exported[layer] = exported
-        low, high = self._shares(layer)
+        low, high = self._shares(layer, _ALL)
         owned = exported & (low < high)
         low = np.where(owned, low, self._tables.extents[layer])
         high = np.where(owned, high, 0)
@@ -79,8 +92,8 @@ class _Evaluation:
         self._low[layer] = low * some
         self._high[layer] = high * some
 
-    def _shares(self, layer: int) -> tuple[Places, Places]:
-        return self._cuts[layer, :-1], self._cuts[layer, 1:]
+    def _shares(self, layer: int, plans: _Chosen) -> tuple[Places, Places]:
+        return self._cuts[layer][:-1, plans], self._cuts[layer][1:, plans]
 
     def _read(self, layer: int) -> None:
         """Bring what the layer needs from outside its group, and assemble it."""
@@ -95,28 +108,28 @@ class _Evaluation:
                 self._bring(layer, edge, crossing)
 
     def _bring(self, layer: int, edge: Edge, crossing: Flags) -> None:
-        source, tables = edge.source, self._tables
-        reads = crossing & (self._own_low[layer] < self._own_high[layer])
-        wanted, low, high = _demanded(edge, reads, self._own_low[layer], self._own_high[layer])
-        held_low, held_high = self._low[source], self._high[source]
-        units = self._overlaps(source, low, high)
-        units -= self._overlaps(source, np.maximum(low, held_low), np.minimum(high, held_high))
-        self._send(source, units)
+        source, tables, plans = edge.source, self._tables, _chosen(crossing)
+        own_low, own_high = self._own_low[layer][:, plans], self._own_high[layer][:, plans]
+        wanted, low, high = _demanded(edge, crossing[plans] & (own_low < own_high), own_low, own_high)
+        held_low, held_high = self._low[source][:, plans], self._high[source][:, plans]
+        units = self._overlaps(source, low, high, plans)
+        units -= self._overlaps(source, np.maximum(low, held_low), np.minimum(high, held_high), plans)
+        self._send(source, units, plans)
         some_held = held_low < held_high
         in_one_piece = ((low == held_low) & (high == held_high)) | (~some_held & (np.sum(units > 0, axis=0) == 1))
         copy_s_per_unit = tables.bytes_per_unit[source] * tables.copy_s_per_byte[:-1, None]
-        self._run_s += (wanted & ~in_one_piece) * (high - low) * copy_s_per_unit
-        self._low[source] = np.where(wanted, np.where(some_held, np.minimum(low, held_low), low), held_low)
-        self._high[source] = np.where(wanted, np.maximum(high, held_high), held_high)
+        self._run_s[:, plans] += (wanted & ~in_one_piece) * (high - low) * copy_s_per_unit
+        self._low[source][:, plans] = np.where(wanted, np.where(some_held, np.minimum(low, held_low), low), held_low)
+        self._high[source][:, plans] = np.where(wanted, np.maximum(high, held_high), held_high)
 
-    def _overlaps(self, source: int, low: Places, high: Places) -> Places:
+    def _overlaps(self, source: int, low: Places, high: Places, plans: _Chosen) -> Places:
         """(sender, device, plan): units of each sender's share, or of an input, that lie in the device's interval."""
         if source >= self._tables.layers:
             return np.maximum(high - low, 0)[None]
-        share_low, share_high = self._shares(source)
+        share_low, share_high = self._shares(source, plans)
         return np.maximum(np.minimum(share_high[:, None], high) - np.maximum(share_low[:, None], low), 0)
 
-    def _send(self, source: int, units: Places) -> None:
+    def _send(self, source: int, units: Places, plans: _Chosen) -> None:
         """Messages of so many units, (sender, device, plan), through the ports; what is not one piece is copied first.
 
         Each sender serves the devices in their order. Messages that go equally far along the devices are booked
@@ -125,38 +138,46 @@ class _Evaluation:
         tables = self._tables
         senders, devices = len(units), len(tables.devices)
         is_input = source >= tables.layers
-        nodes = np.arange(devices, devices + 1) if is_input else np.arange(devices)
-        ready = self._clock[nodes] if is_input else self._ready_of(source)
-        pieces = tables.extents[source] if is_input else (self._own_high[source] - self._own_low[source])[:, None]
+        nodes = slice(devices, None) if is_input else slice(devices)
+        ready = self._clock[nodes, plans].copy() if is_input else self._ready_of(source, plans)
+        pieces = tables.extents[source] if is_input else self._own_units(source, plans)[:, None]
         unit_bytes = tables.bytes_per_unit[source]
         copy_s = units * (units != pieces) * (unit_bytes * tables.copy_s_per_byte[nodes, None, None])
         handling_s = copy_s + (units > 0) * tables.message_s[nodes, None, None]
         wire_s = units * (unit_bytes * tables.seconds_per_byte[nodes, :-1, None])
-        self._clock[nodes] += handling_s.sum(axis=1)
+        then_s = (tables.latency_s[nodes, :-1] + tables.message_s[:-1])[:, :, None]
+        self._clock[nodes, plans] += handling_s.sum(axis=1)
+        way_out_free, arrived = self._way_out_free[nodes, plans], self._arrived[:, plans]
+        way_in_taken, way_in_free = self._way_in_taken[:-1, plans], self._way_in_free[:-1, plans]
         for offset in range(1 - senders, devices):
-            sender = np.arange(max(0, -offset), min(senders, devices - offset))
-            device, node = sender + offset, nodes[sender]
-            sent = units[sender, device] > 0
+            sent = _diagonal(units, offset) > 0
             if not sent.any():
                 continue
-            ready[sender] += handling_s[sender, device]
-            taken, free = self._way_in_taken[device], self._way_in_free[device]
-            start = np.maximum(ready[sender], self._way_out_free[node])
-            goes_first = start + wire_s[sender, device] <= taken
-            start = np.where(goes_first, start, np.maximum(start, free))
-            end = start + wire_s[sender, device]
-            self._way_in_taken[device] = np.where(sent & (goes_first | (start > free)), start, taken)
-            self._way_in_free[device] = np.where(sent, np.maximum(free, end), free)
-            self._way_out_free[node] = np.where(sent, end, self._way_out_free[node])
-            there = np.where(sent, end + (tables.latency_s[node, device] + tables.message_s[device])[:, None], 0.0)
-            self._arrived[device] = np.maximum(self._arrived[device], there)
+            sender = slice(max(0, -offset), min(senders, devices - offset))
+            device = slice(sender.start + offset, sender.stop + offset)
+            ready[sender] += _diagonal(handling_s, offset)
+            on_wire_s = _diagonal(wire_s, offset)
+            start = np.maximum(ready[sender], way_out_free[sender])
+            goes_first = start + on_wire_s <= way_in_taken[device]
+            start = np.where(goes_first, start, np.maximum(start, way_in_free[device]))
+            end = start + on_wire_s
+            np.copyto(way_in_taken[device], start, where=sent & (goes_first | (start > way_in_free[device])))
+            np.maximum(way_in_free[device], end, out=way_in_free[device], where=sent)
+            np.copyto(way_out_free[sender], end, where=sent)
+            np.maximum(arrived[device], end + _diagonal(then_s, offset), out=arrived[device], where=sent)
+        self._way_out_free[nodes, plans], self._arrived[:, plans] = way_out_free, arrived
+        self._way_in_taken[:-1, plans], self._way_in_free[:-1, plans] = way_in_taken, way_in_free
 
-    def _ready_of(self, source: int) -> Array:
+    def _ready_of(self, source: int, plans: _Chosen) -> Array:
         """(device, plan): from when on the source can be sent."""
-        return self._ready[self._group[source], :, self._every_plan].T.copy()
+        return self._ready[self._group[source, plans], :, self._every_plan[plans]].T.copy()
+
+    def _own_units(self, layer: int, plans: _Chosen) -> Places:
+        """(device, plan): how much of a layer each device computes."""
+        return self._own_high[layer][:, plans] - self._own_low[layer][:, plans]
 
     def _compute(self, layer: int) -> None:
-        units = self._own_high[layer] - self._own_low[layer]
+        units = self._own_units(layer, _ALL)
         self._takes_part |= units > 0
         self._run_s += self._tables.seconds[layer][self._every_device, units]
         kept = ~self._exported[layer]
@@ -165,36 +186,40 @@ class _Evaluation:
 
     def _finish(self, layer: int) -> None:
         """Groups that end here run when all is there; what leaves them is ready then, borders that go first before."""
-        ends, first = self._ends[layer], self._borders_first[layer]
-        start = np.maximum(self._clock[:-1], self._arrived)
-        end = start + self._run_s + self._call_s
+        plans = _chosen(self._ends[layer])
+        end = np.maximum(self._clock[:-1, plans], self._arrived[:, plans]) + self._run_s[:, plans] + self._call_s
         ready = end
-        if first.any():
-            before_s, more_s = self._borders(layer)
-            split = first & (before_s > 0)
-            begun = end - self._alone_s(layer, self._own_high[layer] - self._own_low[layer])
-            end = np.where(split, end + more_s, end)
+        first = np.flatnonzero(self._borders_first[layer, plans])
+        if len(first):
+            chosen = self._every_plan[plans][first]
+            before_s, more_s = self._borders(layer, chosen)
+            begun = end[:, first] - self._alone_s(layer, self._own_units(layer, chosen))
+            end[:, first] += more_s
             # An output leaves whole, so it is ready when all of it is.
-            ready = end if self._tables.is_output[layer] else np.where(split, begun + before_s, end)
-        np.copyto(self._clock[:-1], end, where=ends & self._takes_part)
-        chosen = self._every_plan[ends]
-        self._ready[self._group[layer, chosen], :, chosen] = ready[:, ends].T
+            if not self._tables.is_output[layer]:
+                ready = end.copy()
+                ready[:, first] = np.where(before_s > 0, begun + before_s, end[:, first])
+        ran = self._ends[layer, plans] & self._takes_part[:, plans]
+        self._clock[:-1, plans] = np.where(ran, end, self._clock[:-1, plans])
+        # Of a group that has not ended, this is set again before it is read.
+        self._ready[self._group[layer, plans], :, self._every_plan[plans]] = ready.T
 
     def _alone_s(self, layer: int, units: Places) -> Array:
         """(device, plan): a run of one layer; none takes no time."""
         some = np.maximum(units, 0)
         return self._tables.seconds[layer][self._every_device, some] + (some > 0) * self._call_s
 
-    def _borders(self, layer: int) -> tuple[Array, Array]:
+    def _borders(self, layer: int, plans: Places) -> tuple[Array, Array]:
         """(device, plan): what the rows that others need take alone, and how much dearer all is in three parts.
 
         Both are zero where others need nothing or everything.
         """
-        low, high = self._shares(layer)
+        low, high = self._shares(layer, plans)
         interior_low, interior_high = low.copy(), high.copy()
         for reader, edge in self._readers[layer]:
-            reads = self._own_low[reader] < self._own_high[reader]
-            need_low, need_high = edge.low[self._own_low[reader]], edge.high[self._own_high[reader]]
+            own_low, own_high = self._own_low[reader][:, plans], self._own_high[reader][:, plans]
+            reads = own_low < own_high
+            need_low, need_high = edge.low[own_low], edge.high[own_high]
             for device in range(len(self._every_device)):
                 piece_low, piece_high = np.maximum(low, need_low[device]), np.minimum(high, need_high[device])
                 there = reads[device] & (piece_low < piece_high)
@@ -214,8 +239,8 @@ class _Evaluation:
         controller = len(tables.devices)
         latest = np.zeros(len(plans))
         for layer in np.flatnonzero(tables.is_output):
-            low, high = self._shares(int(layer))
-            ready = self._ready_of(int(layer))
+            low, high = self._shares(int(layer), _ALL)
+            ready = self._ready_of(int(layer), _ALL)
             for device in np.argsort(ready, axis=0, kind="stable"):  # of each plan, the next that is ready
                 size = (high - low)[device, plans] * tables.bytes_per_unit[layer]
                 sent = size > 0
@@ -226,6 +251,16 @@ class _Evaluation:
                 there = end + tables.latency_s[device, controller] + tables.message_s[controller]
                 latest = np.maximum(latest, sent * there)
         return latest
+
+
+def _chosen(flags: Flags) -> _Chosen:
+    """The plans that are flagged; where these are many, all."""
+    return _ALL if flags.mean() > _MANY else np.flatnonzero(flags)
+
+
+def _diagonal(by_pair: NDArray[_Element], offset: int) -> NDArray[_Element]:
+    """(sender, plan): what goes from each sender to the device that is so much further along."""
+    return np.diagonal(by_pair, offset).T
 
 
 def _readers(tables: Tables) -> list[list[tuple[int, Edge]]]:

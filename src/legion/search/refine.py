@@ -1,5 +1,6 @@
 """Local search: many plans at once, changed and mixed; the best go on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,17 +45,19 @@ def refined(tables: Tables, starts: RowPlans, evaluations: int, seed: int, *, ke
     """The best plans found from those of `starts`, within about so many evaluations: one of each kind, the best first.
 
     Each round draws plans from those that survived, the better the more often, gives some of them layers of others, and
-    changes them at random; the best of all survive. So what was found in different layers comes together. A plan's kind
-    is the number of devices that take part and that of groups.
+    changes them at random; the best of all survive. So what was found in different layers comes together. What was
+    drawn before is not priced again. A plan's kind is the number of devices that take part and that of groups.
     """
     random = np.random.default_rng(seed)
     moves = Moves(tables, random, keep_shares=keep_shares)
     found = priced(tables, starts)
-    survivors, by_kind = _best(found), best_by_kind(found)
+    survivors, by_kind, known = _best(found), best_by_kind(found), set[int]()
     for _ in range(max(1, evaluations // _BATCH)):
-        found = priced(tables, _descendants(survivors.plans, moves, random))
-        survivors = _best(_both(survivors, found))
-        by_kind = best_by_kind(_both(by_kind, found))
+        drawn = _descendants(survivors.plans, moves, random)
+        if new := _new(drawn.fingerprints(), known):
+            found = priced(tables, drawn[new])
+            survivors = _best(_both(survivors, found))
+            by_kind = best_by_kind(_both(by_kind, found))
     return by_kind
 
 
@@ -64,6 +67,13 @@ def best_by_kind(found: Priced) -> Priced:
     devices = np.sum(np.any(np.diff(ordered.plans.cuts, axis=2) > 0, axis=1), axis=1)
     kinds = np.stack([devices, ordered.plans.starts.sum(axis=1)], axis=1)
     return ordered[np.sort(np.unique(kinds, axis=0, return_index=True)[1])]
+
+
+def _new(fingerprints: Sequence[int], known: set[int]) -> list[int]:
+    """The places of those that are not known yet, which they are from now on; of equal ones, one."""
+    places = {fingerprint: place for place, fingerprint in enumerate(fingerprints) if fingerprint not in known}
+    known.update(places)
+    return sorted(places.values())
 
 
 def _best(found: Priced) -> Priced:

@@ -10,6 +10,8 @@ from legion.cost.tables import Places
 
 Flags = NDArray[np.bool_]
 
+_LARGE = 2**62
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RowPlans:
@@ -40,6 +42,13 @@ class RowPlans:
     def ends(self) -> Flags:
         """(plan, layer): whether a group ends there."""
         return np.concatenate([self.starts[:, 1:], np.ones((len(self), 1), dtype=np.bool_)], axis=1)
+
+    def fingerprints(self) -> list[int]:
+        """One number of each plan; those of plans that differ are as good as never equal."""
+        weights = np.random.default_rng(0).integers(_LARGE, size=(self.cuts.shape[2] + 2, self.cuts.shape[1]))
+        borders = self.borders & self.starts & self.ends
+        by_layer = self.starts * weights[0] + borders * weights[1] + np.einsum("pld,dl->pl", self.cuts, weights[2:])
+        return by_layer.sum(axis=1).tolist()
 
 
 def joined(batches: Sequence[RowPlans]) -> RowPlans:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from legion.cost.tables import Array, Edge, Tables
+from legion.search import refine
 from legion.search.evaluate import latencies_s
 from legion.search.refine import best_by_kind, priced, refined
 from legion.search.row_plans import RowPlans
@@ -90,6 +91,21 @@ def test_refining_never_loses(seed: int) -> None:
     found = refined(tables, starts, 600, seed)
     assert found.latency_s[0] <= latencies_s(tables, starts).min()
     assert found.latency_s == pytest.approx(latencies_s(tables, found.plans), rel=1e-12)
+
+
+def test_no_plan_is_priced_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = random_tables(0)
+    drawn: list[int] = []
+
+    def recording(tables: Tables, plans: RowPlans) -> Array:
+        drawn.extend(plans.fingerprints())
+        return latencies_s(tables, plans)
+
+    starts = seeds(tables)
+    monkeypatch.setattr(refine, "latencies_s", recording)
+    refined(tables, starts, 4000, seed=0)
+    later = drawn[len(starts) :]
+    assert len(later) == len(set(later)) > 512
 
 
 def test_shares_that_are_kept_stay() -> None:

@@ -21,7 +21,7 @@ from legion.policy.base import Request
 from legion.search.bound import least_s
 from legion.search.evaluate import latencies_s
 from legion.search.moves import Moves
-from legion.search.row_plans import RowPlans
+from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import alone, seeds
 from legion.simulate.simulate import simulate
 from support.networks import small
@@ -163,9 +163,24 @@ def test_moves_keep_plans_whole(name: str, seed: int, moves: int) -> None:
     assert (np.diff(plan.cuts[0], axis=1) >= 0).all()
 
 
-def test_a_batch_is_priced_as_its_plans_alone() -> None:
+@pytest.mark.parametrize("fused", (0.1, 0.9))
+def test_a_batch_is_priced_as_its_plans_alone(fused: float) -> None:
+    """Where most plans exchange at a layer, and where few do."""
     tables = problem("resnet18")[3]
-    plans = seeds(tables)
+    plans = joined([seeds(tables), *(changed(tables, seed, 12) for seed in range(20))])
+    plans.starts[:, 1:] &= np.random.default_rng(0).random(plans.starts[:, 1:].shape) > fused
     together = latencies_s(tables, plans)
     for place in range(0, len(plans), 7):
         assert latencies_s(tables, plans[[place]])[0] == pytest.approx(together[place], rel=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.sampled_from(NETWORKS), seed=st.integers(0, 10_000), moves=st.integers(1, 5))
+def test_plans_that_differ_have_other_fingerprints(name: str, seed: int, moves: int) -> None:
+    tables = problem(name)[3]
+    plans = joined([changed(tables, seed, moves), changed(tables, seed + 1, moves), changed(tables, seed, moves)])
+    one, other, again = plans.fingerprints()
+    early = plans.borders & plans.starts & plans.ends
+    equal = all((each[0] == each[1]).all() for each in (plans.starts, plans.cuts, early))
+    assert (one == other) == equal
+    assert one == again == plans[[0]].fingerprints()[0]
