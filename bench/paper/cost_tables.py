@@ -42,7 +42,7 @@ def cost_table(cells: Cells, _: Published) -> str:
     rows: list[list[str]] = []
     for policy in POLICIES:
         measured = [found for cell in cells.values() if (found := cell.policy(policy))]
-        for part in dict.fromkeys(part for each in measured for part in each.profiling):
+        for part in sorted(dict.fromkeys(part for each in measured for part in each.profiling), key="total".__eq__):
             costs = [each.profiling[part] for each in measured if part in each.profiling]
             rows.append(
                 [
