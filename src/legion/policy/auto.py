@@ -113,7 +113,7 @@ def scheme_of(request: Request, tables: Tables, plan: RowPlans) -> Scheme:
     scheme = assign(
         request.model, request.demand, flc, by_layer, via_controller=False, policy=AutoPolicy.name, features=True
     )
-    early = [place for place, layers in enumerate(flc) if len(layers) == 1 and plan.borders[0, layers[0]]]
+    early = [place for place, first in enumerate(starts) if plan.borders_first[0, first]]
     return border_first(request.demand, scheme, early)
 
 

@@ -42,7 +42,7 @@ class _Evaluation:
         self._starts = np.ascontiguousarray(plans.starts.T)
         self._ends = np.ascontiguousarray(plans.ends.T)
         self._cuts = np.ascontiguousarray(plans.cuts.transpose(1, 2, 0))
-        self._borders_first = self._starts & self._ends & plans.borders.T
+        self._borders_first = np.ascontiguousarray(plans.borders_first.T)
         self._group = np.cumsum(self._starts, axis=0) - 1
         self._readers = _readers(tables)
         self._low = np.zeros((sources, devices, count), dtype=np.int64)

@@ -43,12 +43,16 @@ class RowPlans:
         """(plan, layer): whether a group ends there."""
         return np.concatenate([self.starts[:, 1:], np.ones((len(self), 1), dtype=np.bool_)], axis=1)
 
+    @property
+    def borders_first(self) -> Flags:
+        """(plan, layer): whether `borders` is asked for where a layer is a group of its own; elsewhere it is idle."""
+        return self.borders & self.starts & self.ends
+
     def fingerprints(self) -> list[int]:
         """One number of each plan; those of plans that differ are as good as never equal."""
         weights = np.random.default_rng(0).integers(_LARGE, size=(self.cuts.shape[2] + 2, self.cuts.shape[1]))
-        borders = self.borders & self.starts & self.ends
-        by_layer = self.starts * weights[0] + borders * weights[1] + np.einsum("pld,dl->pl", self.cuts, weights[2:])
-        return by_layer.sum(axis=1).tolist()
+        flags = self.starts * weights[0] + self.borders_first * weights[1]
+        return (flags + np.einsum("pld,dl->pl", self.cuts, weights[2:])).sum(axis=1).tolist()
 
 
 def joined(batches: Sequence[RowPlans]) -> RowPlans:
