@@ -34,7 +34,7 @@ _PRICED_LAYERS = 2_500_000
 
 _LEAST_S = 1e-12
 
-_CANDIDATES = 12
+_CANDIDATES = 8
 """Plans that the simulator, and then trials, decide between; the best device alone comes on top."""
 
 _ALONE = 0
