@@ -74,10 +74,10 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaceReport:
-    """Plans tried on the devices in turn; `kept` is the place of the fastest, `candidates` how many there were.
+    """Plans tried on the devices in turn; `kept` is the place of the chosen one, `candidates` how many there were.
 
     `hidden` is the fraction of its time by which one that was not tried could beat it, if its prediction erred as far
-    as the most pessimistic of those seen; below zero there is none.
+    as `race` takes for possible; below zero there is none.
     """
 
     tried: tuple[Tried, ...]
