@@ -123,7 +123,7 @@ def measure(cluster_file: str, measured: str) -> None:
         searched = np.argwhere(build_matrices(model, planner.planning.demand, planner.planning.costs, shares).T >= 0)
         sample: list[SampledGroup] = []
         for first, last in Random(SEED).sample(searched.tolist(), min(GROUPS, len(searched))):
-            trials = Trials(cluster, planner.ready, TrialStore(), silent)
+            trials = Trials(cluster, planner.ready, TrialStore(), silent, frames=FRAMES)
             trials(*group_alone(model, shares, first, last + 1))
             sample.append(SampledGroup(first=first, end=last + 1, cost=counted(trials.cost)))
             if len(sample) % _TELL_EVERY == 0:

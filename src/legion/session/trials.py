@@ -1,6 +1,6 @@
 """Runs schemes on the devices for policies that want to know, and counts what that takes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -18,6 +18,9 @@ from legion.session.trial_store import TrialRecord, TrialStore, trial_key
 from legion.wire.messages import FrameReport
 
 FRAMES = 5
+LEAST_S = 1.0
+MOST_FRAMES = 20
+"""A trial has `FRAMES`; where they are shorter, as many as take `LEAST_S` together, but no more than `MOST_FRAMES`."""
 
 Planner = Callable[[Model, Scheme], ExecutablePlan]
 """Makes a scheme of a model ready; raises InfeasibleError where it does not fit into the devices."""
@@ -34,13 +37,13 @@ class _Frame:
 
 
 class Trials:
-    """A policy's `Trial`: a few `frames` of seeded numbers.
+    """A policy's `Trial`: frames of seeded numbers, `frames` of them where given, else five, and more of short ones.
 
     What the store holds is not run again, but what it took then is counted.
     """
 
     def __init__(
-        self, cluster: Cluster, planner: Planner, store: TrialStore, progress: Progress, *, frames: int = FRAMES
+        self, cluster: Cluster, planner: Planner, store: TrialStore, progress: Progress, *, frames: int | None = None
     ) -> None:
         self._cluster = cluster
         self._planner = planner
@@ -92,14 +95,21 @@ class Trials:
     def _frames(self, model: Model, plan: ExecutablePlan) -> list[_Frame]:
         feeds = sample_feeds(model)
         frames: list[_Frame] = []
-        for frame in range(self._frame_count):
-            self._progress(f"trying {model.name}", frame / self._frame_count)
+        while (fraction := done([frame.latency_s for frame in frames], self._frame_count)) < 1:
+            self._progress(f"trying {model.name}", fraction)
             begun_s = perf_counter()
             self._cluster.run(plan, feeds, computed_outputs(model), self._progress)
             latency_s = perf_counter() - begun_s
             # Durations need no common clock, and reading all clocks would take as long as a short frame.
             frames.append(_frame(plan, self._cluster.controller.reports(), latency_s))
         return frames
+
+
+def done(latencies_s: Sequence[float], frames: int | None = None) -> float:
+    """The fraction of a trial that these are, of as many `frames` where given; 1 or more when it is over."""
+    if frames is not None:
+        return len(latencies_s) / frames
+    return min(len(latencies_s) / FRAMES, max(len(latencies_s) / MOST_FRAMES, sum(latencies_s) / LEAST_S))
 
 
 def _frame(plan: ExecutablePlan, reports: Mapping[str, FrameReport], latency_s: float) -> _Frame:
