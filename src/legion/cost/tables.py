@@ -65,6 +65,11 @@ class Tables:
         return len(self.seconds)
 
     @property
+    def is_fed(self) -> NDArray[np.bool_]:
+        """By layer, whether it reads an input of the model."""
+        return np.array([any(edge.source >= self.layers for edge in edges) for edges in self.edges])
+
+    @property
     def least_whole_s(self) -> Array:
         """Seconds of each whole layer on the device that is fastest there."""
         return np.array([seconds[:, -1].min() for seconds in self.seconds])

@@ -1,12 +1,12 @@
 """Border rows first: what others wait for is computed and sent before the rest."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 from legion.geometry.box import Box, Interval
 from legion.geometry.build import build_segment
 from legion.geometry.demand import Demand
-from legion.plan.scheme import Group, Scheme
+from legion.plan.scheme import Scheme
+from legion.plan.split_runs import split_runs
 
 _Needs = Mapping[str, list[tuple[str, Box]]]
 """Tensor to the boxes that nodes demand of it."""
@@ -19,19 +19,7 @@ def border_first(demand: Demand, scheme: Scheme, groups: Collection[int]) -> Sch
     behind it, and that part itself. Runs of which others demand all, or nothing, stay as they are.
     """
     needs = _needs(demand, scheme)
-    owners = dict(scheme.owners)
-    changed: list[Group] = []
-    for index, group in enumerate(scheme.groups):
-        runs = dict(group.runs)
-        for node, [*whole] in group.runs.items() if index in groups else ():
-            if len(whole) != 1 or len(whole[0]) != 1:
-                continue
-            [(tensor, box)] = whole[0].items()
-            parts = _parts(node, box, needs.get(tensor, []))
-            runs[node] = tuple({tensor: part} for part in parts)
-            owners[tensor] = {**owners[tensor], node: parts}
-        changed.append(replace(group, runs=runs))
-    return replace(scheme, groups=tuple(changed), owners=owners)
+    return split_runs(scheme, groups, lambda node, tensor, box: _parts(node, box, needs.get(tensor, [])))
 
 
 def _needs(demand: Demand, scheme: Scheme) -> _Needs:

@@ -24,18 +24,18 @@ def lower(model: Model, demand: Demand, scheme: Scheme) -> dict[str, Program]:
     Every element that a run demands comes from the node itself if it holds it, else from its owner;
     of a tensor that goes by way of another node, the owners hand all of it there, and readers get
     all that they demand from there. What is computed is sent before the node's next run, first to the
-    reader that needs it first. Only the model's own tensors travel, so that no order can deadlock.
+    reader whose step comes first. Only the model's own tensors travel, so that no order can deadlock.
     """
     return _Lowering(model, demand, scheme).programs()
 
 
 @dataclass(slots=True)
 class _Step:
-    """What a node does around one run: wait, run, then hand on (each with the group that needs it)."""
+    """What a node does around one run: wait, run, then hand on (each with the step that needs it)."""
 
     receives: list[Receive] = field(default_factory=list[Receive])
     runs: list[Run] = field(default_factory=list[Run])
-    sends: list[tuple[int, Send]] = field(default_factory=list[tuple[int, Send]])
+    sends: list[tuple[_Place, Send]] = field(default_factory=list[tuple[_Place, Send]])
 
     def instructions(self) -> Iterator[Instruction]:
         yield from self.receives
@@ -110,7 +110,7 @@ class _Lowering:
     def _transfer(self, tensor: str, box: Box, source: str, destination: str, place: _Place) -> None:
         sent_in = (self._made_in[tensor], self._made_by(source, tensor, box))
         send = Send(tensor=tensor, box=box, destination=destination)
-        self._step(source, sent_in).sends.append((place[0], send))
+        self._step(source, sent_in).sends.append((place, send))
         self._step(destination, place).receives.append(Receive(tensor=tensor, box=box, source=source))
         self._received.setdefault((destination, tensor), []).append(box)
 

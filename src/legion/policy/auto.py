@@ -13,6 +13,7 @@ from legion.errors import InfeasibleError
 from legion.model.model import Model
 from legion.plan.assign import Shares, assign
 from legion.plan.border_first import border_first
+from legion.plan.fed_in_parts import fed_in_parts
 from legion.plan.group_times import group_times_s
 from legion.plan.lower import lower
 from legion.plan.scheme import Scheme
@@ -114,7 +115,7 @@ def scheme_of(request: Request, tables: Tables, plan: RowPlans) -> Scheme:
         request.model, request.demand, flc, by_layer, via_controller=False, policy=AutoPolicy.name, features=True
     )
     early = [place for place, first in enumerate(starts) if plan.borders_first[0, first]]
-    return border_first(request.demand, scheme, early)
+    return fed_in_parts(request.demand, border_first(request.demand, scheme, early), int(plan.parts[0]))
 
 
 def _choice(request: Request, tables: Tables, chosen: _Candidate) -> Choice:

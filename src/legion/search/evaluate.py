@@ -4,6 +4,7 @@ What it leaves out is the order of events where messages compete for a port: the
 ranks plans, and the simulator has the last word on the best of them.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -25,29 +26,32 @@ _MANY = 0.4
 
 def latencies_s(tables: Tables, plans: RowPlans) -> Array:
     """Seconds from the first input's byte to the last output's, of each plan."""
-    return _Evaluation(tables, plans).latencies_s()
+    cuts = np.ascontiguousarray(plans.cuts.transpose(1, 2, 0))
+    return _Evaluation(tables, plans, cuts[:, :-1], cuts[:, 1:]).latencies_s()
 
 
 class _Evaluation:
     """One batch. Arrays are (..., plan), so that what happens to all plans at once lies together.
 
-    Intervals that are empty are 0..0.
+    Intervals that are empty are 0..0. `share_low`..`share_high`, (layer, device, plan), is what a device owns.
     """
 
-    def __init__(self, tables: Tables, plans: RowPlans) -> None:
+    def __init__(self, tables: Tables, plans: RowPlans, share_low: Places, share_high: Places) -> None:
         self._tables = tables
+        self._plans = plans
+        self._share_low, self._share_high = share_low, share_high
         count, devices, sources = len(plans), len(tables.devices), len(tables.extents)
         self._every_plan = np.arange(count)
         self._every_device = np.arange(devices)[:, None]
         self._starts = np.ascontiguousarray(plans.starts.T)
         self._ends = np.ascontiguousarray(plans.ends.T)
-        self._cuts = np.ascontiguousarray(plans.cuts.transpose(1, 2, 0))
         self._borders_first = np.ascontiguousarray(plans.borders_first.T)
         self._group = np.cumsum(self._starts, axis=0) - 1
         self._readers = _readers(tables)
         self._low = np.zeros((sources, devices, count), dtype=np.int64)
         self._high = np.zeros_like(self._low)
         self._exported = np.zeros((tables.layers, count), dtype=np.bool_)
+        self._done = np.zeros((tables.layers, count), dtype=np.bool_)
         self._clock = np.zeros((devices + 1, count))
         self._way_out_free = np.zeros((devices + 1, count))
         # A way in is booked from `taken` to `free`.
@@ -60,16 +64,76 @@ class _Evaluation:
         self._call_s = tables.call_s[:, None]
 
     def latencies_s(self) -> Array:
-        for layer in reversed(range(self._tables.layers)):
+        self._demand_all(self._tables.layers)
+        self._begin_in_parts()
+        self._compute_all(self._tables.layers)
+        return self._gathered()
+
+    def computed(self, layers: int, left_out: Flags, before: Sequence[Array | Places]) -> Sequence[Array | Places]:
+        """The state after the first layers, from that of an evaluation of the same plans if there was one.
+
+        `left_out` is (layer, plan).
+        """
+        self._demand_all(layers)
+        self._leave_out(left_out)
+        self._go_on(before, _ALL)
+        self._compute_all(layers)
+        return self._state
+
+    def _demand_all(self, layers: int) -> None:
+        for layer in reversed(range(layers)):
             self._demand(layer)
         # From here on `_low`..`_high` of a source also says what each device has received of it.
         self._own_low, self._own_high = self._low.copy(), self._high.copy()
-        for layer in range(self._tables.layers):
+
+    def _compute_all(self, layers: int) -> None:
+        for layer in range(layers):
             self._read(layer)
             self._compute(layer)
             if self._ends[layer].any():
                 self._finish(layer)
-        return self._gathered()
+
+    def _begin_in_parts(self) -> None:
+        """First groups that are computed in parts, where only their last layer leaves them: part after part."""
+        parts, first = self._plans.parts, self._group == 0
+        leaves_early = np.any(first & self._exported & ~self._ends, axis=0)
+        chosen = np.flatnonzero((parts > 1) & ~leaves_early)
+        if not len(chosen):
+            return
+        done = np.zeros_like(self._done)
+        done[:, chosen] = first[:, chosen]
+        plans, parts, last = self._plans[chosen], parts[chosen], first[:, chosen].sum(axis=0) - 1
+        low, high = self._share_low[last, :, chosen].T, self._share_high[last, :, chosen].T
+        state: Sequence[Array | Places] = ()
+        for part in range(int(parts.max())):
+            begins, ends = (_cut(low, high, parts, place) for place in (part, part + 1))
+            stage = _Evaluation(self._tables, plans, self._of_layer(last, begins), self._of_layer(last, ends))
+            state = stage.computed(int(last.max()) + 1, ~done[:, chosen], state)
+        self._go_on(state, chosen)
+        self._ready[0][:, chosen] = self._clock[:-1, chosen]
+        self._leave_out(done)
+
+    def _of_layer(self, layer: Places, places: Places) -> Places:
+        """(layer, device, plan): places, (device, plan), in one layer of each plan, and zeros."""
+        everywhere = np.zeros((self._tables.layers, *places.shape), dtype=np.int64)
+        everywhere[layer, :, np.arange(len(layer))] = places.T
+        return everywhere
+
+    def _leave_out(self, layers: Flags) -> None:
+        """Compute these, (layer, plan), no more."""
+        self._done |= layers
+        self._ends &= ~layers
+
+    @property
+    def _state(self) -> Sequence[Array | Places]:
+        """Clocks, ports, and what devices have received of the inputs; the last axis is that of the plans."""
+        ports = self._way_out_free, self._way_in_taken, self._way_in_free
+        return self._clock, *ports, self._low[self._tables.layers :], self._high[self._tables.layers :]
+
+    def _go_on(self, state: Sequence[Array | Places], plans: _Chosen) -> None:
+        """These plans are as another evaluation left them; as they are if there was none."""
+        for mine, theirs in zip(self._state, state, strict=False):
+            mine[..., plans] = theirs
 
     def _demand(self, layer: int) -> None:
         """What each device computes of a layer: its share, if that leaves the group, and what its group needs."""
@@ -93,7 +157,7 @@ class _Evaluation:
         self._high[layer] = high * some
 
     def _shares(self, layer: int, plans: _Chosen) -> tuple[Places, Places]:
-        return self._cuts[layer][:-1, plans], self._cuts[layer][1:, plans]
+        return self._share_low[layer][:, plans], self._share_high[layer][:, plans]
 
     def _read(self, layer: int) -> None:
         """Bring what the layer needs from outside its group, and assemble it."""
@@ -103,7 +167,9 @@ class _Evaluation:
         self._takes_part &= goes_on
         for edge in self._tables.edges[layer]:
             is_input = edge.source >= self._tables.layers
-            crossing = np.ones_like(goes_on) if is_input else self._group[edge.source] != self._group[layer]
+            crossing = ~self._done[layer]
+            if not is_input:
+                crossing &= self._group[edge.source] != self._group[layer]
             if crossing.any():
                 self._bring(layer, edge, crossing)
 
@@ -177,7 +243,7 @@ class _Evaluation:
         return self._own_high[layer][:, plans] - self._own_low[layer][:, plans]
 
     def _compute(self, layer: int) -> None:
-        units = self._own_units(layer, _ALL)
+        units = self._own_units(layer, _ALL) * ~self._done[layer]
         self._takes_part |= units > 0
         self._run_s += self._tables.seconds[layer][self._every_device, units]
         kept = ~self._exported[layer]
@@ -202,7 +268,8 @@ class _Evaluation:
         ran = self._ends[layer, plans] & self._takes_part[:, plans]
         self._clock[:-1, plans] = np.where(ran, end, self._clock[:-1, plans])
         # Of a group that has not ended, this is set again before it is read.
-        self._ready[self._group[layer, plans], :, self._every_plan[plans]] = ready.T
+        places = self._group[layer, plans], slice(None), self._every_plan[plans]
+        self._ready[places] = np.where(self._done[layer, plans], self._ready[places].T, ready).T
 
     def _alone_s(self, layer: int, units: Places) -> Array:
         """(device, plan): a run of one layer; none takes no time."""
@@ -256,6 +323,12 @@ class _Evaluation:
 def _chosen(flags: Flags) -> _Chosen:
     """The plans that are flagged; where these are many, all."""
     return _ALL if flags.mean() > _MANY else np.flatnonzero(flags)
+
+
+def _cut(low: Places, high: Places, parts: Places, part: int) -> Places:
+    """(device, plan): where the part begins, of as many as there are of `low`..`high`; its end where it is the last."""
+    number = np.clip(parts, 1, np.maximum(high - low, 1))
+    return low + (high - low) * np.minimum(part, number) // number
 
 
 def _diagonal(by_pair: NDArray[_Element], offset: int) -> NDArray[_Element]:

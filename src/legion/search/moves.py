@@ -22,6 +22,9 @@ _FAIRER = 0.67
 _FAVOUR = 0.3
 """Spread of the logarithm by which a device is given more or less."""
 
+_PARTS = (1, 2, 3, 4, 6, 8)
+"""In how many the first group may be computed."""
+
 _TO_THE_END = 0.33
 """How often all that follows is handed over too."""
 
@@ -33,6 +36,7 @@ class Moves:
         self._layers = np.arange(tables.layers)
         self._extents = tables.extents[: tables.layers]
         self._splittable = self._extents > 1
+        self._is_fed = tables.is_fed
         self._boundaries = np.arange(len(tables.devices) + 1)
         self._devices = len(tables.devices)
         self._speeds = tables.speeds / tables.speeds.sum()
@@ -44,6 +48,7 @@ class Moves:
             self._move_start: 3.0,
             self._set_starts: 0.5,
             self._borders: 0.7,
+            self._parts: 0.5,
         }
         if not keep_shares and self._devices > 1:
             kinds |= {self._shift: 4.0, self._align: 1.0, self._deal: 8.0}
@@ -91,8 +96,11 @@ class Moves:
 
     def _borders(self, plans: RowPlans, places: Places) -> None:
         layer = self._any(plans.starts[places] & plans.ends[places])
-        wanted = ~plans.borders[places, layer][:, None]
+        wanted = ~plans.borders[places, layer][:, None] & ~self._is_fed
         plans.borders[places] = np.where(self._span(layer, alone=_ALONE), wanted, plans.borders[places])
+
+    def _parts(self, plans: RowPlans, places: Places) -> None:
+        plans.parts[places] = self._random.choice(_PARTS, len(places))
 
     def _shift(self, plans: RowPlans, places: Places) -> None:
         """Move neighbouring boundaries between devices, in one layer or in proportion in several.

@@ -103,6 +103,7 @@ def _mixed(ones: RowPlans, others: RowPlans, random: np.random.Generator) -> Row
     """Some consecutive ones of the layers in which plans differ are taken from the others."""
     differ = (ones.starts != others.starts) | (ones.borders != others.borders)
     differ |= np.any(ones.cuts != others.cuts, axis=2)
+    differ[:, 0] |= ones.parts != others.parts
     number = np.cumsum(differ, axis=1)
     length = 1 + np.floor((number[:, -1:] - 1) * random.random((len(ones), 1)))
     first = np.floor((number[:, -1:] - length + 1) * random.random((len(ones), 1)))
@@ -111,4 +112,5 @@ def _mixed(ones: RowPlans, others: RowPlans, random: np.random.Generator) -> Row
         starts=np.where(taken, others.starts, ones.starts),
         cuts=np.where(taken[:, :, None], others.cuts, ones.cuts),
         borders=np.where(taken, others.borders, ones.borders),
+        parts=np.where(taken[:, 0], others.parts, ones.parts),
     )

@@ -1,4 +1,4 @@
-"""Plans as arrays: where groups begin, how each layer is shared out, and which borders go first."""
+"""Plans as arrays: where groups begin, how each layer is shared out, what is computed in several runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,19 +19,27 @@ class RowPlans:
 
     `starts` is (plan, layer): whether a group begins there; true for the first layer. `cuts` is (plan, layer, device +
     1): the device d owns `cuts[d]`..`cuts[d + 1]` of a layer that leaves its group. `borders` is (plan, layer): whether
-    what others need of a layer that is a group of its own is computed and sent before the rest.
+    what others need of a layer that is a group of its own is computed and sent before the rest; false for layers that
+    read the model's inputs. `parts` is (plan,): in how many runs each device computes its share of the first group, all
+    devices being fed for the first before any is fed for the second; at least one.
     """
 
     starts: Flags
     cuts: Places
     borders: Flags
+    parts: Places
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, chosen: slice | Sequence[int] | NDArray[np.int64]) -> "RowPlans":
         """The batch of the plans chosen."""
-        return RowPlans(starts=self.starts[chosen], cuts=self.cuts[chosen], borders=self.borders[chosen])
+        return RowPlans(
+            starts=self.starts[chosen],
+            cuts=self.cuts[chosen],
+            borders=self.borders[chosen],
+            parts=self.parts[chosen],
+        )
 
     @property
     def groups(self) -> Places:
@@ -50,9 +58,10 @@ class RowPlans:
 
     def fingerprints(self) -> list[int]:
         """One number of each plan; those of plans that differ are as good as never equal."""
-        weights = np.random.default_rng(0).integers(_LARGE, size=(self.cuts.shape[2] + 2, self.cuts.shape[1]))
+        weights = np.random.default_rng(0).integers(_LARGE, size=(self.cuts.shape[2] + 3, self.cuts.shape[1]))
         flags = self.starts * weights[0] + self.borders_first * weights[1]
-        return (flags + np.einsum("pld,dl->pl", self.cuts, weights[2:])).sum(axis=1).tolist()
+        flags[:, 0] += self.parts * weights[2, 0]
+        return (flags + np.einsum("pld,dl->pl", self.cuts, weights[3:])).sum(axis=1).tolist()
 
 
 def joined(batches: Sequence[RowPlans]) -> RowPlans:
@@ -61,4 +70,5 @@ def joined(batches: Sequence[RowPlans]) -> RowPlans:
         starts=np.concatenate([batch.starts for batch in batches]),
         cuts=np.concatenate([batch.cuts for batch in batches]),
         borders=np.concatenate([batch.borders for batch in batches]),
+        parts=np.concatenate([batch.parts for batch in batches]),
     )

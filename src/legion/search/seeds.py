@@ -38,8 +38,8 @@ def shared(tables: Tables, weights: Array) -> RowPlans:
     starts = np.repeat(np.stack(list(_structures(tables))), 2, axis=0)
     cuts = np.repeat(shared_out(tables, weights)[None], len(starts), axis=0)
     borders = np.zeros_like(starts)
-    borders[::2] = True
-    return RowPlans(starts=starts, cuts=cuts, borders=borders)
+    borders[::2] = ~tables.is_fed
+    return RowPlans(starts=starts, cuts=cuts, borders=borders, parts=np.ones(len(starts), dtype=np.int64))
 
 
 def alone(tables: Tables, device: int) -> RowPlans:
@@ -47,7 +47,7 @@ def alone(tables: Tables, device: int) -> RowPlans:
     starts = np.zeros((1, tables.layers), dtype=np.bool_)
     starts[:, 0] = True
     cuts = shared_out(tables, np.eye(len(tables.devices))[device])
-    return RowPlans(starts=starts, cuts=cuts[None], borders=np.zeros_like(starts))
+    return RowPlans(starts=starts, cuts=cuts[None], borders=np.zeros_like(starts), parts=np.ones(1, dtype=np.int64))
 
 
 def shared_out(tables: Tables, weights: Array) -> Places:
@@ -86,4 +86,4 @@ def _with_tail(tables: Tables, plans: RowPlans, tail: int, device: int) -> RowPl
     cuts[:, tail:] = tables.extents[tail : tables.layers, None] * (np.arange(len(tables.devices) + 1) > device)
     starts[:, tail:] = False
     starts[:, tail] = True
-    return RowPlans(starts=starts, cuts=cuts, borders=plans.borders)
+    return RowPlans(starts=starts, cuts=cuts, borders=plans.borders, parts=plans.parts)

@@ -67,9 +67,14 @@ def all_plans(tables: Tables) -> Iterator[RowPlans]:
     cuts = np.stack([np.zeros_like(cuts), cuts, ends], axis=2)
     for later in product((False, True), repeat=layers - 1):
         starts = np.array([True, *later])
-        for borders in product((False, True), repeat=layers):
+        for parts, *borders in product(range(1, int(tables.extents.max()) + 1), *[(False, True)] * layers):
             count = len(cuts)
-            yield RowPlans(starts=np.tile(starts, (count, 1)), cuts=cuts, borders=np.tile(borders, (count, 1)))
+            yield RowPlans(
+                starts=np.tile(starts, (count, 1)),
+                cuts=cuts,
+                borders=np.tile(borders, (count, 1)),
+                parts=np.full(count, parts),
+            )
 
 
 def test_it_comes_near_the_best_of_all_plans() -> None:

@@ -103,7 +103,12 @@ def test_a_way_in_carries_one_message_at_a_time() -> None:
         seconds_per_byte=np.ones((4, 4)),
     )
     cuts = np.array([[[0, 1, 2, 3], [0, 3, 3, 3]]])
-    plan = RowPlans(starts=np.ones((1, 2), dtype=np.bool_), cuts=cuts, borders=np.zeros((1, 2), dtype=np.bool_))
+    plan = RowPlans(
+        starts=np.ones((1, 2), dtype=np.bool_),
+        cuts=cuts,
+        borders=np.zeros((1, 2), dtype=np.bool_),
+        parts=np.ones(1, dtype=np.int64),
+    )
     assert latencies_s(tables, plan)[0] == pytest.approx(2 + 2 * 5 + 3, rel=0.1)
 
 
@@ -181,6 +186,6 @@ def test_plans_that_differ_have_other_fingerprints(name: str, seed: int, moves: 
     plans = joined([changed(tables, seed, moves), changed(tables, seed + 1, moves), changed(tables, seed, moves)])
     one, other, again = plans.fingerprints()
     early = plans.borders & plans.starts & plans.ends
-    equal = all((each[0] == each[1]).all() for each in (plans.starts, plans.cuts, early))
+    equal = all((each[0] == each[1]).all() for each in (plans.starts, plans.cuts, early, plans.parts))
     assert (one == other) == equal
     assert one == again == plans[[0]].fingerprints()[0]
