@@ -1,15 +1,21 @@
 """Figures of devices, those that are equal taken together: they share the measuring, and the noise."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import sqrt
-from statistics import mean, median
+from itertools import pairwise
+from statistics import median
 from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from legion.profile.equality import equal_devices
 from legion.profile.samples import DeviceProfile
-from legion.profile.statistics import expected_s, normalised_s, reference_s, undisturbed_s, without_outliers
+from legion.profile.statistics import deviation, expected_s, normalised_s, reference_s, undisturbed_s
 
 Figure = TypeVar("Figure")
+
+_ALIKE = 0.7
+"""Standard deviation of the logarithm by which runs differ in length that are disturbed alike."""
 
 
 class Point(NamedTuple):
@@ -28,8 +34,8 @@ def pooled_seconds(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, Points
 
     Devices that are equal count as one measured several times: they share the measuring. And noise of single samples
     would otherwise look like devices that are better at some layers, which a search exploits. For the same reason a
-    layer takes what it does undisturbed, longer by how much all layers together are disturbed: which of a few runs are
-    is chance, how often is the device's.
+    layer takes what it does undisturbed, longer by how much all layers of such a length are disturbed: which of a few
+    runs are is chance, how often is the device's, and of short runs more are.
     """
     return once_for_equals(_pool, profiles)
 
@@ -40,22 +46,26 @@ def _pool(profiles: Sequence[DeviceProfile]) -> Points:
     common_s = median([reference_s(profile) for profile in profiles if profile.layers] or [0.0])
     for sample in (sample for profile in profiles for sample in profile.layers):
         measured.setdefault(sample.key, {}).setdefault(sample.extent, []).extend(normalised_s(sample, common_s))
-    longer = _disturbed([seconds for by_extent in measured.values() for seconds in by_extent.values()])
-    return {
-        key: [Point(extent, longer * undisturbed_s(seconds)) for extent, seconds in sorted(by_extent.items())]
-        for key, by_extent in measured.items()
-    }
+    expected = iter(_as_disturbed([seconds for by_extent in measured.values() for seconds in by_extent.values()]))
+    points = {key: [Point(extent, next(expected)) for extent in by_extent] for key, by_extent in measured.items()}
+    return {key: sorted(of_key) for key, of_key in points.items()}
 
 
-def _disturbed(samples: Sequence[Sequence[float]]) -> float:
-    """By what factor runs take longer than undisturbed, all samples together."""
-    undisturbed = sum(map(undisturbed_s, samples))
-    return sum(map(expected_s, samples)) / undisturbed if undisturbed else 1.0
+def _as_disturbed(samples: Sequence[Sequence[float]]) -> Sequence[float]:
+    """What each takes undisturbed, in seconds, times the factor by which runs of about its length take longer."""
+    if not samples:
+        return ()
+    undisturbed: NDArray[np.float64] = np.array([undisturbed_s(seconds) for seconds in samples])
+    longer = np.array([expected_s(seconds) for seconds in samples]) / undisturbed
+    length = np.log(undisturbed)
+    alike = np.exp(-0.5 * ((length[:, None] - length) / _ALIKE) ** 2) * [len(seconds) for seconds in samples]
+    return (undisturbed * (alike @ longer) / alike.sum(axis=1)).tolist()
 
 
 def variations(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, float]:
     """By how much what a device runs takes longer or shorter from one time to the next: the standard deviation as a
-    fraction, 0 where nothing was run twice. Equal devices have the same. Layers count by their time.
+    fraction, 0 where nothing was run twice. Equal devices have the same. Runs count by their time, and how much longer
+    the longest take does not count.
     """
     return once_for_equals(_variation, profiles)
 
@@ -73,12 +83,9 @@ def once_for_equals(
 
 
 def _variation(profiles: Sequence[DeviceProfile]) -> float:
-    squares = freedom = 0.0
+    pairs: list[tuple[float, float]] = []
     for profile in profiles:
         common_s = reference_s(profile) if profile.layers else 0.0
         for sample in profile.layers:
-            seconds = without_outliers(normalised_s(sample, common_s))
-            middle_s = mean(seconds)
-            squares += sum((each_s - middle_s) ** 2 for each_s in seconds) / middle_s
-            freedom += (len(seconds) - 1) * middle_s
-    return sqrt(squares / freedom) if freedom else 0.0
+            pairs += pairwise(normalised_s(sample, common_s))
+    return deviation(pairs)

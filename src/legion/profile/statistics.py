@@ -1,12 +1,17 @@
 """From samples to figures: what a layer or a message takes, with the device's drift taken out."""
 
 from collections.abc import Sequence
-from statistics import mean, median
+from itertools import accumulate
+from math import sqrt
+from statistics import NormalDist, mean, median
 
 from legion.profile.samples import DeviceProfile, LayerSample
 
 _NEAR = 1.2
 """The reference kernel's own times differ by this where other work runs beside it; a device that throttles, by more."""
+
+_MEDIAN_APART = sqrt(2) * NormalDist().inv_cdf(0.75)
+"""The median of how far two draws of a normal distribution are apart, in standard deviations."""
 
 _LONGEST = 1.5
 """Of the median: what takes longer was held up by something else, and counts as this."""
@@ -44,10 +49,17 @@ def undisturbed_s(seconds: Sequence[float]) -> float:
 
 def expected_s(seconds: Sequence[float]) -> float:
     """The mean, since runs follow one another and their times add up; but a few outliers hardly count."""
-    return mean(without_outliers(seconds))
-
-
-def without_outliers(seconds: Sequence[float]) -> Sequence[float]:
-    """The same, none longer than one and a half times their median."""
     longest_s = _LONGEST * median(seconds)
-    return [min(each_s, longest_s) for each_s in seconds]
+    return mean(min(each_s, longest_s) for each_s in seconds)
+
+
+def deviation(pairs: Sequence[tuple[float, float]]) -> float:
+    """The standard deviation, as a fraction, of runs that were run one after the other, in seconds; 0 without any.
+
+    By the median of what the two of a pair differ by, each pair counted by its time, as if they were normally
+    distributed: outliers, of which one long run may be one, hardly count.
+    """
+    apart = sorted((2 * abs(one - other) / (one + other), one + other) for one, other in pairs)
+    half_s = sum(seconds for _, seconds in apart) / 2
+    passed_s = accumulate(seconds for _, seconds in apart)
+    return next((far / _MEDIAN_APART for (far, _), s in zip(apart, passed_s, strict=True) if s >= half_s), 0.0)

@@ -9,17 +9,28 @@ from legion.profile.pooling import pooled_seconds, variations
 from unit.profile.profile_building import device_profile, layer_sample
 
 
-def test_disturbances_are_shared_by_all_layers():
+def test_disturbances_are_shared_by_layers_of_a_length():
     """Half the layers were disturbed, by chance: none of them looks slower for it, and the sum is as measured."""
     random = np.random.default_rng(0)
     layers = [
         layer_sample("k", extent, [extent, extent * (1.4 if random.random() < 0.5 else 1.0)], [0.01] * 2)
-        for extent in range(1, 200)
+        for extent in range(100, 300)
     ]
     points = pooled_seconds({"a": device_profile("a", layers=layers)})["a"]["k"]
     each = [point.seconds / point.extent for point in points]
-    assert each == pytest.approx([each[0]] * len(each))
-    assert sum(point.seconds for point in points) == pytest.approx(sum(np.mean(layer.seconds) for layer in layers))
+    assert each == pytest.approx([1.1] * len(each), rel=0.03)
+    assert np.abs(np.diff(each)).max() < 0.01
+    assert sum(point.seconds for point in points) == pytest.approx(
+        sum(np.mean(layer.seconds) for layer in layers), rel=0.02
+    )
+
+
+def test_short_layers_that_are_disturbed_more_do_not_make_long_ones_longer():
+    layers = [layer_sample("short", extent, [0.01, 0.014], [0.01] * 2) for extent in range(1, 50)]
+    layers += [layer_sample("long", extent, [1.0, 1.0], [0.01] * 2) for extent in range(1, 50)]
+    pooled = pooled_seconds({"a": device_profile("a", layers=layers)})["a"]
+    assert [point.seconds for point in pooled["short"]] == pytest.approx([0.012] * 49, rel=0.001)
+    assert [point.seconds for point in pooled["long"]] == pytest.approx([1.0] * 49, rel=0.001)
 
 
 def test_variation_is_what_runs_were_drawn_with():
@@ -28,9 +39,12 @@ def test_variation_is_what_runs_were_drawn_with():
         layer_sample("k", extent, list(extent * random.normal(1.0, 0.1, 5)), [0.01] * 5) for extent in range(1, 200)
     ]
     once = [layer_sample("k", 4, [1.0], [0.01])]
+    held_up = layer_sample("k", 1, [1000.0, 1500.0], [0.01] * 2)
     profiles = {"a": device_profile("a", layers=layers), "b": device_profile("b", layers=[])}
     assert variations(profiles) == pytest.approx({"a": 0.1, "b": 0.0}, abs=0.01)
     assert variations({"a": device_profile("a", layers=once)}) == {"a": 0.0}
+    disturbed = {"a": device_profile("a", layers=[*layers, held_up])}
+    assert variations(disturbed) == pytest.approx({"a": 0.1}, abs=0.02)
 
 
 def test_points_come_by_signature_and_ascending_extent():
