@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from legion.runtime.execution import Batch, Delivery
 from legion.runtime.frame_plan import FramePlan, Step
 from legion.runtime.sender import Outgoing, Sender
 from legion.runtime.tensors import FrameTensors
-from legion.wire.codec import encode_tensor
+from legion.wire.codec import TensorEncoder
 from legion.wire.messages import Record, TensorHeader
 
 
@@ -70,6 +69,7 @@ class Interpreter:
         self._tensors = FrameTensors(prepared.frame_plan.slots)
         self._log = FrameLog(-1)
         self._reached_s = clock()
+        self._encoders: dict[int, TensorEncoder] = {}
 
     @property
     def plan(self) -> int:
@@ -154,10 +154,10 @@ class Interpreter:
         log = self._log
         with self._pacer.paced():
             array = self._tensors.make(step.reads[0])
-            header = TensorHeader(
-                self.plan, log.frame, self._prepared.node, send.tensor, send.box, _name_of(array.dtype), array.shape
-            )
-            frames = encode_tensor(header, array)
+            encoder = self._encoders.get(index)
+            if encoder is None or not encoder.fits(array):
+                encoder = self._encoders[index] = self._encoder(send, array)
+            frames = encoder.encode(log.frame, array)
 
         def sent(start_s: float, end_s: float) -> None:
             log.records.append(Record(index, start_s, end_s, array.nbytes))
@@ -174,8 +174,15 @@ class Interpreter:
         )
         self._reached_s = self._clock()
 
-
-@cache
-def _name_of(dtype: np.dtype[np.generic]) -> str:
-    """Its name, which numpy puts together anew whenever it is asked."""
-    return dtype.name
+    def _encoder(self, send: Send, array: Array) -> TensorEncoder:
+        """What all frames' messages of this Send have in common, as long as its arrays are like this one."""
+        header = TensorHeader(
+            plan=self.plan,
+            source=self._prepared.node,
+            tensor=send.tensor,
+            box=send.box,
+            dtype=array.dtype.name,
+            shape=array.shape,
+            frame=0,
+        )
+        return TensorEncoder(header)

@@ -10,13 +10,14 @@ from typing import TypeVar
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from legion.errors import PeerError
 from legion.model.constants import constant_bytes
 from legion.model.model import Array
 from legion.wire.messages import PutWeight, TensorHeader, ToController, ToWorker
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_CONTROL_BYTES = 64 << 20
 """A control message is smaller than this: plans take a few megabytes at most, weights come in pieces."""
 MAX_TENSOR_BYTES = 1 << 30
@@ -99,14 +100,29 @@ def decode_tensor(frames: Sequence[Frame]) -> tuple[TensorHeader, Array]:
     return header, array if array.flags.aligned else array.copy()
 
 
-def encode_tensor(header: TensorHeader, array: Array) -> tuple[bytes, memoryview]:
-    """The two frames of a tensor message; the second shares the array's memory where it can.
+class TensorEncoder:
+    """Encodes a tensor that is sent once per frame, as arrays of the header's dtype and shape.
 
     Raises PeerError when the tensor is larger than one message may be.
     """
-    if array.nbytes >= MAX_TENSOR_BYTES:
-        raise PeerError(f"{array.nbytes} bytes of {header.tensor} are too many for one message; use smaller shares")
-    return encode(header), constant_bytes(array)
+
+    def __init__(self, header: TensorHeader) -> None:
+        dtype = _element_type(header.dtype)
+        size_bytes = prod(header.shape) * dtype.itemsize
+        if size_bytes >= MAX_TENSOR_BYTES:
+            raise PeerError(f"{size_bytes} bytes of {header.tensor} are too many for one message; use smaller shares")
+        self._dtype = np.dtype(header.dtype)
+        self._shape = header.shape
+        # The elements of an array follow one another in MessagePack, and zero is one byte.
+        self._before_frame = encode(replace(header, frame=0))[:-1]
+
+    def fits(self, array: Array) -> bool:
+        """Whether the array is of the header's dtype and shape."""
+        return array.shape == self._shape and array.dtype == self._dtype
+
+    def encode(self, frame: int, array: Array) -> tuple[bytes, memoryview]:
+        """The two frames of the message; the second shares the array's memory where it can."""
+        return self._before_frame + _encoder.encode(frame), constant_bytes(array)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[_Message], frames: Sequence[Frame]) -> _Message:

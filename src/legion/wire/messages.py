@@ -247,16 +247,17 @@ class LeaseCheck(Struct, frozen=True, kw_only=True, tag=True):
 class TensorHeader(Struct, frozen=True, array_like=True):
     """What a data message holds; the elements are beside it, in C order, little-endian.
 
-    `shape` is the real one, which for tensors of data-dependent shape is not the box's.
+    `shape` is the real one, which for tensors of data-dependent shape is not the box's. `frame` is the last, so that
+    the rest need be encoded only once.
     """
 
     plan: Count
-    frame: Count
     source: str
     tensor: str
     box: Box
     dtype: str
     shape: tuple[Count, ...]
+    frame: Count
 
 
 ToWorker = (

@@ -86,7 +86,7 @@ def heard(device: str, message: ToController) -> AnswerReceived:
 
 
 def tensor(plan: int = 7, frame: int = 0) -> TensorReceived:
-    header = TensorHeader(plan, frame, "b", "y", BOX, "float32", (1,))
+    header = TensorHeader(plan, "b", "y", BOX, "float32", (1,), frame)
     return TensorReceived(header=header, array=np.zeros(1, np.float32), arrived_s=3.0)
 
 

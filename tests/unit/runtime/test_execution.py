@@ -27,7 +27,7 @@ def program(letters: str) -> Program:
 
 
 def header(frame: int, instruction: int) -> TensorHeader:
-    return TensorHeader(1, frame, "a", f"t{instruction}", BOX, "float32", (1,))
+    return TensorHeader(1, "a", f"t{instruction}", BOX, "float32", (1,), frame)
 
 
 def receives(letters: str) -> list[int]:

@@ -98,7 +98,7 @@ def install(request: int = 3, plan: int = 7, node_plan: WirePlan | None = None) 
 
 
 def tensor(plan: int = 7, frame: int = 0) -> TensorReceived:
-    header = TensorHeader(plan, frame, "controller", "x", BOX, "float32", (1,))
+    header = TensorHeader(plan, "controller", "x", BOX, "float32", (1,), frame)
     return TensorReceived(header=header, array=ARRAY, arrived_s=2.0)
 
 

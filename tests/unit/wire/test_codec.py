@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from legion.cluster.device import DeviceInfo
 from legion.errors import PeerError
@@ -21,12 +22,12 @@ from legion.profile.probes import LayerProbe
 from legion.profile.samples import LayerSample, MeasurementPolicy
 from legion.wire.codec import (
     PROTOCOL_VERSION,
+    TensorEncoder,
     VersionError,
     decode_tensor,
     decode_to_controller,
     decode_to_worker,
     encode,
-    encode_tensor,
 )
 from legion.wire.messages import (
     FrameReport,
@@ -182,21 +183,32 @@ def test_plans_come_back(plan: NodePlan) -> None:
     st.sampled_from(["float32", "float64", "float16", "bool", "int64", "uint8"]),
     st.lists(st.integers(0, 3), max_size=4),
     st.booleans(),
+    st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=3),
 )
-def test_tensors_come_back(dtype: str, shape: list[int], transposed: bool) -> None:
+def test_tensors_come_back(dtype: str, shape: list[int], transposed: bool, frames: list[int]) -> None:
     array = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
     array = array.T if transposed else array
-    header = TensorHeader(7, 3, "a", "t", Box.whole(array.shape), dtype, array.shape)
-    decoded, copy = decode_tensor(encode_tensor(header, array))
-    assert decoded == header
-    assert copy.dtype == array.dtype
-    assert np.array_equal(copy, array)
+    header = TensorHeader(7, "a", "t", Box.whole(array.shape), dtype, array.shape, 3)
+    encoder = TensorEncoder(header)
+    assert encoder.fits(array)
+    for frame in frames:
+        decoded, copy = decode_tensor(encoder.encode(frame, array))
+        assert decoded == replace(header, frame=frame)
+        assert copy.dtype == array.dtype
+        assert np.array_equal(copy, array)
+
+
+def test_an_encoder_fits_arrays_of_its_dtype_and_shape_alone() -> None:
+    encoder = TensorEncoder(TensorHeader(7, "a", "t", Box.whole((2, 3)), "float32", (2, 3), 0))
+    assert encoder.fits(np.zeros((2, 3), np.float32))
+    assert not encoder.fits(np.zeros((3, 2), np.float32))
+    assert not encoder.fits(np.zeros((2, 3), np.float64))
 
 
 def test_an_unaligned_tensor_is_made_readable() -> None:
     array = np.arange(8, dtype=np.float32)
-    header = TensorHeader(0, 0, "a", "t", Box.whole(array.shape), "float32", array.shape)
-    head, body = encode_tensor(header, array)
+    header = TensorHeader(0, "a", "t", Box.whole(array.shape), "float32", array.shape, 0)
+    head, body = TensorEncoder(header).encode(0, array)
     shifted = memoryview(b"\0" + bytes(body))[1:]
     _, copy = decode_tensor([head, shifted])
     assert copy.flags.aligned
@@ -244,7 +256,7 @@ def test_another_version_is_known_by_its_number(decode: Any) -> None:
         decode([b"LGN" + (PROTOCOL_VERSION + 1).to_bytes(2, "big") + b"anything"])
 
 
-HEADER = TensorHeader(1, 0, "a", "t", Box(((0, 2),)), "float32", (2,))
+HEADER = TensorHeader(1, "a", "t", Box(((0, 2),)), "float32", (2,), 0)
 PIECE = PutWeight(request=1, digest="d", dtype="float32", shape=(2,), offset=0, total_bytes=8)
 
 
@@ -252,8 +264,8 @@ PIECE = PutWeight(request=1, digest="d", dtype="float32", shape=(2,), offset=0, 
     ("header", "payload"),
     [
         (HEADER, b"1234567"),
-        (TensorHeader(1, 0, "a", "t", Box(()), "object", ()), b"12345678"),
-        (TensorHeader(1, 0, "a", "t", Box(()), "float32", (1,) * 40), b"1234"),
+        (TensorHeader(1, "a", "t", Box(()), "object", (), 0), b"12345678"),
+        (TensorHeader(1, "a", "t", Box(()), "float32", (1,) * 40, 0), b"1234"),
     ],
 )
 def test_tensors_that_are_none(header: TensorHeader, payload: bytes) -> None:
