@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legion.cost.tables import Array, Edge, Places, Tables
+from legion.search.parts import of_layer, part_cut
 from legion.search.row_plans import Flags, RowPlans
 
 _Element = TypeVar("_Element", bound=np.generic)
@@ -106,18 +107,12 @@ class _Evaluation:
         low, high = self._share_low[last, :, chosen].T, self._share_high[last, :, chosen].T
         state: Sequence[Array | Places] = ()
         for part in range(int(parts.max())):
-            begins, ends = (_cut(low, high, parts, place) for place in (part, part + 1))
-            stage = _Evaluation(self._tables, plans, self._of_layer(last, begins), self._of_layer(last, ends))
+            shares = (of_layer(self._tables, last, part_cut(low, high, parts, place)) for place in (part, part + 1))
+            stage = _Evaluation(self._tables, plans, *shares)
             state = stage.computed(int(last.max()) + 1, ~done[:, chosen], state)
         self._go_on(state, chosen)
         self._ready[0][:, chosen] = self._clock[:-1, chosen]
         self._leave_out(done)
-
-    def _of_layer(self, layer: Places, places: Places) -> Places:
-        """(layer, device, plan): places, (device, plan), in one layer of each plan, and zeros."""
-        everywhere = np.zeros((self._tables.layers, *places.shape), dtype=np.int64)
-        everywhere[layer, :, np.arange(len(layer))] = places.T
-        return everywhere
 
     def _leave_out(self, layers: Flags) -> None:
         """Compute these, (layer, plan), no more."""
@@ -333,12 +328,6 @@ class _Evaluation:
 def _chosen(flags: Flags) -> _Chosen:
     """The plans that are flagged; where these are many, all."""
     return _ALL if flags.mean() > _MANY else np.flatnonzero(flags)
-
-
-def _cut(low: Places, high: Places, parts: Places, part: int) -> Places:
-    """(device, plan): where the part begins, of as many as there are of `low`..`high`; its end where it is the last."""
-    number = np.clip(parts, 1, np.maximum(high - low, 1))
-    return low + (high - low) * np.minimum(part, number) // number
 
 
 def _diagonal(by_pair: NDArray[_Element], offset: int) -> NDArray[_Element]:
