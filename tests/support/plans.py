@@ -12,6 +12,7 @@ from legion.plan.assign import assign
 from legion.plan.border_first import border_first
 from legion.plan.compile import compile_plan
 from legion.plan.executable import ExecutablePlan
+from legion.plan.fed_in_parts import fed_in_parts
 from legion.plan.lower import lower
 from legion.plan.verify import verify
 
@@ -21,12 +22,13 @@ SCHEMES = {
     "via_controller": st.booleans(),
     "features": st.booleans(),
     "borders_first": st.booleans(),
+    "parts": st.integers(1, 4),
 }
 """Strategies for the arguments of `drawn_plan`, whatever the model."""
 
 
 def drawn_plan(
-    model: Model, cuts: Iterable[int], fractions: Iterable[float], *, via_controller: bool, **order: bool
+    model: Model, cuts: Iterable[int], fractions: Iterable[float], *, via_controller: bool, **order: int
 ) -> ExecutablePlan:
     """A verified plan of groups and shares that were drawn: cuts beyond the model's layers do not count."""
     shares = {f"device-{index}": fraction for index, fraction in enumerate(fractions)}
@@ -42,6 +44,7 @@ def split_plan(
     cuts: Iterable[int] | None = None,
     features: bool = False,
     borders_first: bool = False,
+    parts: int = 1,
 ) -> ExecutablePlan:
     """A verified plan whose groups begin at `cuts`; without them each layer is a group."""
     demand = Demand(model)
@@ -49,6 +52,7 @@ def split_plan(
     bounds = sorted({0, len(model.layers), *inner})
     flc = [range(first, end) for first, end in pairwise(bounds)]
     scheme = assign(model, demand, flc, shares, via_controller=via_controller, policy="test", features=features)
+    scheme = fed_in_parts(demand, scheme, parts)
     if borders_first:
         scheme = border_first(demand, scheme, range(len(flc)))
     programs = lower(model, demand, scheme)

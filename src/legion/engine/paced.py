@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from legion.engine.base import Engine, Executable, Loader
@@ -67,14 +67,14 @@ class Pacer:
         finally:
             self.speed = speed
 
-    def paced(self) -> "_Paced":
+    def paced(self) -> "AbstractContextManager[None]":
         """Make the body of a `with` take its processor time divided by the speed."""
+        if self.speed == 1:
+            return nullcontext()
         return _Paced(self._clock, self._processor_clock, self._slow_down)
 
     def _slow_down(self, start_s: float, computed_s: float) -> None:
         """Sleep until what began at `start_s`, and took so much processor time, ends on the slower processor."""
-        if self.speed == 1:
-            return
         due_s = start_s + computed_s / self.speed - self._late_s
         early_s = due_s - self._clock()
         if early_s > 0:

@@ -14,6 +14,9 @@ from legion.profile.statistics import deviation, expected_s, normalised_s, refer
 
 Figure = TypeVar("Figure")
 
+_LEAST_S = 1e-9
+"""A run takes something, whatever a coarse clock says."""
+
 _ALIKE = 0.7
 """Standard deviation of the logarithm by which runs differ in length that are disturbed alike."""
 
@@ -55,7 +58,7 @@ def _as_disturbed(samples: Sequence[Sequence[float]]) -> Sequence[float]:
     """What each takes undisturbed, in seconds, times the factor by which runs of about its length take longer."""
     if not samples:
         return ()
-    undisturbed: NDArray[np.float64] = np.array([undisturbed_s(seconds) for seconds in samples])
+    undisturbed: NDArray[np.float64] = np.array([max(_LEAST_S, undisturbed_s(seconds)) for seconds in samples])
     longer = np.array([expected_s(seconds) for seconds in samples]) / undisturbed
     length = np.log(undisturbed)
     alike = np.exp(-0.5 * ((length[:, None] - length) / _ALIKE) ** 2) * [len(seconds) for seconds in samples]

@@ -57,7 +57,7 @@ def deviation(pairs: Sequence[tuple[float, float]]) -> float:
     """The standard deviation, as a fraction, of runs that were run one after the other, in seconds; 0 without any.
 
     By the median of what the two of a pair differ by, each pair counted by its time, as if they were normally
-    distributed: outliers, of which one long run may be one, hardly count.
+    distributed: how far outliers are off does not count.
     """
     apart = sorted((2 * abs(one - other) / (one + other), one + other) for one, other in pairs)
     half_s = sum(seconds for _, seconds in apart) / 2

@@ -1,7 +1,8 @@
 """The latency of many plans at once: the simulator's rules, array by array instead of event by event.
 
-What it leaves out is the order of events where messages compete for a port: they are taken reader by reader. So it
-ranks plans, and the simulator has the last word on the best of them.
+What it leaves out is the order of events where messages compete for a port: they are taken reader by reader. And of
+a first group in parts it says that all can be sent when the last part is done. So it ranks plans, and the simulator has
+the last word on the best of them.
 """
 
 from collections.abc import Sequence
@@ -175,9 +176,11 @@ class _Evaluation:
         held_low, held_high = self._low[source][:, plans], self._high[source][:, plans]
         units = self._overlaps(source, low, high, plans)
         units -= self._overlaps(source, np.maximum(low, held_low), np.minimum(high, held_high), plans)
-        self._send(source, units, plans)
+        messages = self._messages(source, units, plans)
+        self._send(source, units, messages, plans)
         some_held = held_low < held_high
-        in_one_piece = ((low == held_low) & (high == held_high)) | (~some_held & (np.sum(units > 0, axis=0) == 1))
+        as_computed = (low == held_low) & (high == held_high) & (self._pieces(source, plans) == 1)
+        in_one_piece = as_computed | (~some_held & (messages.sum(axis=0) == 1))
         copy_s_per_unit = tables.bytes_per_unit[source] * tables.copy_s_per_byte[:-1, None]
         self._run_s[:, plans] += (wanted & ~in_one_piece) * (high - low) * copy_s_per_unit
         self._low[source][:, plans] = np.where(wanted, np.where(some_held, np.minimum(low, held_low), low), held_low)
@@ -190,8 +193,8 @@ class _Evaluation:
         share_low, share_high = self._shares(source, plans)
         return np.maximum(np.minimum(share_high[:, None], high) - np.maximum(share_low[:, None], low), 0)
 
-    def _send(self, source: int, units: Places, plans: _Chosen) -> None:
-        """Messages of so many units, (sender, device, plan), through the ports; what is not one piece is copied first.
+    def _send(self, source: int, units: Places, messages: Places | Flags, plans: _Chosen) -> None:
+        """So many messages of so many units, (sender, device, plan), through the ports. What is not one piece is copied first.
 
         Each sender serves the devices in their order. Messages that go equally far along the devices are booked
         together, for no two of them share a port. One that is through before all that its way in has booked goes first.
@@ -204,7 +207,7 @@ class _Evaluation:
         pieces = tables.extents[source] if is_input else self._own_units(source, plans)[:, None]
         unit_bytes = tables.bytes_per_unit[source]
         copy_s = units * (units != pieces) * (unit_bytes * tables.copy_s_per_byte[nodes, None, None])
-        handling_s = copy_s + self._messages(source, units, pieces, plans) * tables.message_s[nodes, None, None]
+        handling_s = copy_s + messages * tables.message_s[nodes, None, None]
         wire_s = units * (unit_bytes * tables.seconds_per_byte[nodes, :-1, None])
         then_s = (tables.latency_s[nodes, :-1] + tables.message_s[:-1])[:, :, None]
         self._clock[nodes, plans] += handling_s.sum(axis=1)
@@ -229,15 +232,19 @@ class _Evaluation:
         self._way_out_free[nodes, plans], self._arrived[:, plans] = way_out_free, arrived
         self._way_in_taken[:-1, plans], self._way_in_free[:-1, plans] = way_in_taken, way_in_free
 
-    def _messages(self, source: int, units: Places, pieces: int | Places, plans: _Chosen) -> Places | Flags:
-        """(sender, device, plan): how many messages so many units are, next to one of the sender's ends.
-
-        What was computed in parts leaves in parts.
-        """
+    def _pieces(self, source: int, plans: _Chosen) -> Places | int:
+        """(device, plan): in how many pieces each device has computed what it owns of a source; 1 if nothing."""
         if source >= self._tables.layers or not self._done[source, plans].any():
+            return 1
+        parts = np.where(self._done[source, plans], self._plans.parts[plans], 1)
+        return np.clip(self._own_units(source, plans), 1, parts)
+
+    def _messages(self, source: int, units: Places, plans: _Chosen) -> Places | Flags:
+        """(sender, device, plan): in how many pieces so many units are sent, which lie at one of the sender's ends."""
+        pieces = self._pieces(source, plans)
+        if isinstance(pieces, int):
             return units > 0
-        parts = np.where(self._done[source, plans], np.minimum(self._plans.parts[plans], pieces), 1)
-        return -(-units * parts // np.maximum(pieces, 1))
+        return -(-units * pieces[:, None] // np.maximum(self._own_units(source, plans), 1)[:, None])
 
     def _ready_of(self, source: int, plans: _Chosen) -> Array:
         """(device, plan): from when on the source can be sent."""

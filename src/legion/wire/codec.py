@@ -103,7 +103,7 @@ def decode_tensor(frames: Sequence[Frame]) -> tuple[TensorHeader, Array]:
 class TensorEncoder:
     """Encodes a tensor that is sent once per frame, as arrays of the header's dtype and shape.
 
-    Raises PeerError when the tensor is larger than one message may be.
+    Raises PeerError when the tensor is larger than one message may be, or of a type that does not travel.
     """
 
     def __init__(self, header: TensorHeader) -> None:

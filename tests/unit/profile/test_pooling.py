@@ -39,7 +39,7 @@ def test_variation_is_what_runs_were_drawn_with():
         layer_sample("k", extent, list(extent * random.normal(1.0, 0.1, 5)), [0.01] * 5) for extent in range(1, 200)
     ]
     once = [layer_sample("k", 4, [1.0], [0.01])]
-    held_up = layer_sample("k", 1, [1000.0, 1500.0], [0.01] * 2)
+    held_up = layer_sample("k", 1, [3000.0, 9000.0], [0.01] * 2)
     profiles = {"a": device_profile("a", layers=layers), "b": device_profile("b", layers=[])}
     assert variations(profiles) == pytest.approx({"a": 0.1, "b": 0.0}, abs=0.01)
     assert variations({"a": device_profile("a", layers=once)}) == {"a": 0.0}
