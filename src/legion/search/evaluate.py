@@ -194,10 +194,11 @@ class _Evaluation:
         return np.maximum(np.minimum(share_high[:, None], high) - np.maximum(share_low[:, None], low), 0)
 
     def _send(self, source: int, units: Places, messages: Places | Flags, plans: _Chosen) -> None:
-        """So many messages of so many units, (sender, device, plan), through the ports. What is not one piece is copied first.
+        """So many messages of so many units, (sender, device, plan), through the ports.
 
-        Each sender serves the devices in their order. Messages that go equally far along the devices are booked
-        together, for no two of them share a port. One that is through before all that its way in has booked goes first.
+        What is not one piece is copied first. Each sender serves the devices in their order. Messages that go equally
+        far along the devices are booked together, for no two of them share a port. One that is through before all that
+        its way in has booked goes first.
         """
         tables = self._tables
         senders, devices = len(units), len(tables.devices)
