@@ -67,7 +67,7 @@ class Pacer:
         finally:
             self.speed = speed
 
-    def paced(self) -> "AbstractContextManager[None]":
+    def paced(self) -> AbstractContextManager[None]:
         """Make the body of a `with` take its processor time divided by the speed."""
         if self.speed == 1:
             return nullcontext()
@@ -83,7 +83,7 @@ class Pacer:
 
 
 class _Paced:
-    """Reads the processor's clock last before the body and first after it: what pacing itself takes is not slowed down.
+    """Reads the processor's clock last before the body and first after it: pacing itself is hardly slowed down.
 
     A generator would be shorter, but twice as much of it would count as the body's, most where caches are cold.
     """

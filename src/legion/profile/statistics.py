@@ -59,7 +59,8 @@ def deviation(pairs: Sequence[tuple[float, float]]) -> float:
     By the median of what the two of a pair differ by, each pair counted by its time, as if they were normally
     distributed: how far outliers are off does not count.
     """
-    apart = sorted((2 * abs(one - other) / (one + other), one + other) for one, other in pairs)
+    timed = [(one, other) for one, other in pairs if one + other > 0]
+    apart = sorted((2 * abs(one - other) / (one + other), one + other) for one, other in timed)
     half_s = sum(seconds for _, seconds in apart) / 2
     passed_s = accumulate(seconds for _, seconds in apart)
     return next((far / _MEDIAN_APART for (far, _), s in zip(apart, passed_s, strict=True) if s >= half_s), 0.0)

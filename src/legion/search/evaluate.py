@@ -205,9 +205,9 @@ class _Evaluation:
         is_input = source >= tables.layers
         nodes = slice(devices, None) if is_input else slice(devices)
         ready = self._clock[nodes, plans].copy() if is_input else self._ready_of(source, plans)
-        pieces = tables.extents[source] if is_input else self._own_units(source, plans)[:, None]
+        whole = tables.extents[source] if is_input else self._own_units(source, plans)[:, None]
         unit_bytes = tables.bytes_per_unit[source]
-        copy_s = units * (units != pieces) * (unit_bytes * tables.copy_s_per_byte[nodes, None, None])
+        copy_s = units * (units != whole) * (unit_bytes * tables.copy_s_per_byte[nodes, None, None])
         handling_s = copy_s + messages * tables.message_s[nodes, None, None]
         wire_s = units * (unit_bytes * tables.seconds_per_byte[nodes, :-1, None])
         then_s = (tables.latency_s[nodes, :-1] + tables.message_s[:-1])[:, :, None]

@@ -47,6 +47,13 @@ def test_variation_is_what_runs_were_drawn_with():
     assert variations(disturbed) == pytest.approx({"a": 0.1}, abs=0.02)
 
 
+def test_runs_too_short_for_the_clock_spoil_nothing():
+    layers = [layer_sample("none", 1, [0.0, 0.0], [0.01] * 2), layer_sample("k", 4, [1.0, 1.0], [0.01] * 2)]
+    profiles = {"a": device_profile("a", layers=layers)}
+    assert variations(profiles) == {"a": 0.0}
+    assert [point.seconds for point in pooled_seconds(profiles)["a"]["k"]] == pytest.approx([1.0])
+
+
 def test_points_come_by_signature_and_ascending_extent():
     layers = [layer_sample(key=key, extent=extent) for key, extent in (("a", 8), ("b", 3), ("a", 2), ("a", 4))]
     profiles = {"one": device_profile(layers=layers), "none": device_profile("none", layers=[])}
