@@ -9,7 +9,7 @@ from legion.geometry.box import Box
 from legion.geometry.segment import Segment
 from legion.plan.scheme import CONTROLLER
 
-_MOST_SAVED = 0.5
+_MOST_SAVED = 0.8
 """Of a layer's seconds: what is saved is the way of its output out of the engine, never the work."""
 
 

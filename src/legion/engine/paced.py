@@ -38,6 +38,7 @@ class Pacer:
         self.speed = speed
         self._late_s = 0.0
         self._overrun_s = 0.0
+        self._is_pacing = False
         self._clock = clock
         self._processor_clock = processor_clock
         self._sleep = sleep
@@ -68,13 +69,15 @@ class Pacer:
             self.speed = speed
 
     def paced(self) -> AbstractContextManager[None]:
-        """Make the body of a `with` take its processor time divided by the speed."""
-        if self.speed == 1:
+        """Make the body of a `with` take its processor time divided by the speed, once where one is inside another."""
+        if self.speed == 1 or self._is_pacing:
             return nullcontext()
+        self._is_pacing = True
         return _Paced(self._clock, self._processor_clock, self._slow_down)
 
     def _slow_down(self, start_s: float, computed_s: float) -> None:
         """Sleep until what began at `start_s`, and took so much processor time, ends on the slower processor."""
+        self._is_pacing = False
         due_s = start_s + computed_s / self.speed - self._late_s
         early_s = due_s - self._clock()
         if early_s > 0:
@@ -105,10 +108,8 @@ class _Paced:
         self._start_s = self._clock()
         self._start_cpu_s = self._processor_clock()
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        computed_s = self._processor_clock() - self._start_cpu_s
-        if kind is None:
-            self._slow_down(self._start_s, computed_s)
+    def __exit__(self, *_: object) -> None:
+        self._slow_down(self._start_s, self._processor_clock() - self._start_cpu_s)
 
 
 def end_sleeps_in_time() -> None:

@@ -46,8 +46,8 @@ class PreparedPlan:
 class Interpreter:
     """Executes the batches of one installed plan, on one thread.
 
-    `finished` is called, on the sender's thread, when a frame has ended and all it sent is out. What
-    the engine does not do itself, assembling and encoding, is slowed down by `pacer`, like the engine by its own.
+    `finished` is called, on the sender's thread, when a frame has ended and all it sent is out. Assembling, running
+    and encoding are slowed down by `pacer`, which may be the engine's own, too.
     `abandon` alone may be called from other threads.
     """
 
@@ -144,7 +144,7 @@ class Interpreter:
         start_s = self._clock()
         with self._pacer.paced():
             inputs = [self._tensors.make(recipe) for recipe in step.reads]
-        outputs = self._prepared.executables[step.run.graph].run(inputs)
+            outputs = self._prepared.executables[step.run.graph].run(inputs)
         for slot, output in zip(step.fills, outputs, strict=True):
             self._tensors.fill(slot, output)
         self._reached_s = self._clock()

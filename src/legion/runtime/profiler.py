@@ -1,6 +1,7 @@
 """Measures on this device, by the protocol of `MeasurementPolicy`."""
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -25,6 +26,9 @@ _KERNELS_AT_ONCE = 5
 
 _HELD_UP = 2.0
 """A run that took so many times as long as the shortest of its probe is not what the probe takes."""
+
+_WAIT_S = 0.005
+"""Before each run of a probe: long enough for the processor to turn to something else, or to sleep."""
 
 _COMPARING_S = 0.5
 _LEAST_COMPARED = 5
@@ -126,9 +130,8 @@ class _Subject:
         return sum(seconds for seconds in self.seconds if seconds <= longest_s)
 
     def time(self, clock: Callable[[], float]) -> float:
-        """Seconds of one run on inputs that were just written, as they are in a program."""
-        for values in self.inputs:
-            np.maximum(values, values, out=values)
+        """Seconds of one run as it is in a frame: after a wait, on inputs that others have written long since."""
+        time.sleep(_WAIT_S)
         start_s = clock()
         self.executable.run(self.inputs)
         return clock() - start_s

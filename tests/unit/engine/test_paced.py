@@ -83,6 +83,28 @@ def test_what_cannot_be_made_up_for_at_once_is_made_up_for_later() -> None:
     assert pacer.overrun_s == pytest.approx(1.0)
 
 
+def test_work_paced_inside_paced_work_is_slowed_down_once() -> None:
+    machine = Machine()
+    pacer = machine.pacer(0.5)
+    for begun_s in (100.0, 104.0):
+        with pacer.paced():
+            machine.work(1.0)
+            with pacer.paced():
+                machine.work(1.0)
+            assert machine.now_s == pytest.approx(begun_s + 2.0, abs=2 * SLEEP_MORE_S)
+        assert machine.now_s == pytest.approx(begun_s + 4.0, abs=2 * SLEEP_MORE_S)
+
+
+def test_work_after_work_that_failed_is_slowed_down() -> None:
+    machine = Machine()
+    pacer = machine.pacer(0.5)
+    with pytest.raises(ValueError, match="failed"), pacer.paced():
+        raise ValueError("failed")
+    with pacer.paced():
+        machine.work(1.0)
+    assert machine.now_s - 100.0 == pytest.approx(2.0, abs=SLEEP_MORE_S + 1e-9)
+
+
 def test_full_speed_changes_nothing() -> None:
     machine = Machine()
     pacer = machine.pacer(1.0)
