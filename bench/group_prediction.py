@@ -7,7 +7,7 @@ gathered, a few frames in each of several rounds over all groups, in another ord
 Compared are the cost model that all policies use (the default), E * A as in the paper, and AOFL's regression; errors
 are of each board's seconds of running, predicted over measured, less one. The machine is faster in one minute than in
 another, so the reference kernel runs on all boards at once after each group, as it did beside the layers, and what runs
-took in a round is corrected by its median as samples of profiles are: only where it is far from what it was in the
+took in a round is corrected by it as samples of profiles are: only where it is far from what it was in the
 profile. What is left of an offset is told by the errors without it. What a measurement is worth is seen by repeating
 it: the median of the first half of the frames over that of the second, each of half as many frames as predictions are
 held against. So half of that error is expected between any predictor and the medians, and errors are told without it,
@@ -46,7 +46,7 @@ from legion.model.onnx_import import load_model
 from legion.plan.assign import Shares
 from legion.profile.probes import ProbePlan, call_probe
 from legion.profile.samples import MeasurementPolicy, Profile
-from legion.profile.statistics import drift, reference_s
+from legion.profile.statistics import drift, reference_s, undisturbed_s
 from legion.session.cluster import Cluster, connect
 from legion.session.device_profile import measure_layers
 from legion.session.progress import silent
@@ -183,7 +183,7 @@ def _measured(planner: Planner, shares: Shares, groups: Sequence[tuple[int, int]
         keys = [trial_key(scheme, planner.cluster.devices) for _, scheme in alone]
         records = {key: record for key in keys if (record := store.get(key))}
         rounds.append(
-            _Round(records=records, reference_s={name: median(seconds) for name, seconds in references.items()})
+            _Round(records=records, reference_s={name: undisturbed_s(seconds) for name, seconds in references.items()})
         )
         print(f"{planner.model.name}: round {number + 1} of {ROUNDS}", flush=True)
     return rounds

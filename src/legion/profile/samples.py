@@ -27,7 +27,7 @@ class MeasurementPolicy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSample:
     """One layer at one extent of its split axis: `seconds`, and in `reference_s` what the reference kernel took in the
-    same round, in the median; one entry per round in each.
+    same round, undisturbed; one entry per round in each.
 
     `key` is the layer's signature: operators, attributes and shapes; identical layers share it. Others stand
     for layers run as one (`legion.profile.joined`), at an extent of the last, and for none (`legion.profile.probes`).

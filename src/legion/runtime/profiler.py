@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from legion.geometry.local_graph import LocalConstant
 from legion.model.model import Array
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import LayerSample, MeasurementPolicy, ProcessorSample
+from legion.profile.statistics import undisturbed_s
 
 _COPIED_BYTES = 16 << 20
 _COPY_ROUNDS = 5
@@ -79,7 +79,7 @@ class Profiler:
             passed_s = 0.0 if due else passed_s
             progress(done)
         for subject in order:
-            subject.reference_s.append(median(references))
+            subject.reference_s.append(undisturbed_s(references))
 
 
 def measure_processor(engine: Engine, clock: Callable[[], float]) -> ProcessorSample:
