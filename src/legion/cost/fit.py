@@ -6,7 +6,7 @@ from statistics import median
 
 import numpy as np
 
-from legion.cost.layer_cost import ExtentCurve
+from legion.cost.layer_cost import NO_SAVING, ExtentCurve
 from legion.cost.link_cost import fit_ports
 from legion.cost.model import CostModel, LayerShape
 from legion.cost.saving import with_savings
@@ -79,7 +79,7 @@ def model_of_curves(
         },
         curves=curves,
         call_s=dict.fromkeys(curves, 0.0),
-        saved_s_per_byte=dict.fromkeys(curves, 0.0),
+        savings=dict.fromkeys(curves, NO_SAVING),
         variation=dict.fromkeys(curves, 0.0),
         ports={device: fit_ports(measured) for device, measured in profiles.items()},
         copy_bytes_per_s={**copy_bytes_per_s, CONTROLLER: max(copy_bytes_per_s.values())},

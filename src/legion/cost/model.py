@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from legion.cost.layer_cost import ExtentCurve
+from legion.cost.layer_cost import ExtentCurve, Saving
 from legion.cost.link_cost import Link, Ports, between
 from legion.geometry.box import Box
 from legion.geometry.segment import Segment
@@ -28,18 +28,17 @@ class CostModel:
     """What running, copying and sending takes on the devices of a plan, for one model.
 
     `curves` gives each device one curve per layer, each holding the device's `call_s`, which a run takes once, however
-    many layers it has. `image_item_bytes` has an entry for each tensor of rank 4 or more, and `saved_s_per_byte` is
-    what each byte of these saves that never leaves a segment. `variation` is by how much a device's runs differ from
-    frame to frame: the standard deviation as a fraction of the seconds. `copy_bytes_per_s` and `handling_s` have an
-    entry for the controller too, which is taken to copy as fast as the fastest device; its ports are as fast as the
-    other end's.
+    many layers it has. `image_item_bytes` has an entry for each tensor of rank 4 or more, and `savings` is what bytes
+    of these save that never leave a segment. `variation` is by how much a device's runs differ from frame to frame:
+    the standard deviation as a fraction of the seconds. `copy_bytes_per_s` and `handling_s` have an entry for the
+    controller too, which is taken to copy as fast as the fastest device; its ports are as fast as the other end's.
     """
 
     layers: tuple[LayerShape, ...]
     image_item_bytes: Mapping[str, int]
     curves: Mapping[str, tuple[ExtentCurve, ...]]
     call_s: Mapping[str, float]
-    saved_s_per_byte: Mapping[str, float]
+    savings: Mapping[str, Saving]
     variation: Mapping[str, float]
     ports: Mapping[str, Ports]
     copy_bytes_per_s: Mapping[str, float]
@@ -63,9 +62,10 @@ class CostModel:
         """All layers of a segment, each on the box that is computed, less what they save by running as one."""
         total_s = self.call_s[device]
         for layer in segment.layers:
-            computing_s = self.computing_s(device, self.layer_s(device, layer, self._box(layer, segment)))
-            kept_bytes = self._kept_bytes(layer, segment)
-            total_s += computing_s - self.saved_s(device, computing_s, kept_bytes)
+            box = self._box(layer, segment)
+            computing_s = self.computing_s(device, self.layer_s(device, layer, box))
+            fraction = box.volume / self.layers[layer].volume
+            total_s += computing_s - self.saved_s(device, computing_s, self._kept_bytes(layer, segment), fraction)
         return total_s
 
     def kept_bytes(self, segment: Segment) -> int:
@@ -76,9 +76,12 @@ class CostModel:
         """What a layer that takes `alone_s` by itself adds to a run."""
         return max(0.0, alone_s - self.call_s[device])
 
-    def saved_s(self, device: str, computing_s: float, kept_bytes: float) -> float:
-        """What a layer that adds `computing_s` saves when so many bytes of its output stay inside its segment."""
-        return min(kept_bytes * self.saved_s_per_byte[device], _MOST_SAVED * computing_s)
+    def saved_s(self, device: str, computing_s: float, kept_bytes: float, fraction: float) -> float:
+        """What a layer that adds `computing_s` saves when so many bytes of its output stay inside its segment.
+
+        `fraction` of the layer is computed.
+        """
+        return min(kept_bytes * self.savings[device].at(fraction), _MOST_SAVED * computing_s)
 
     def copy_s(self, node: str, size_bytes: int) -> float:
         """Copying within the node's memory, to assemble an input or to encode a message."""

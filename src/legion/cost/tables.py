@@ -121,10 +121,13 @@ def _saved(model: Model, cost: CostModel, devices: Sequence[str], layer: int, se
         Box.whole(model.tensors[tensor].shape).volume * cost.image_item_bytes.get(tensor, 0)
         for tensor in model.layers[layer].outputs
     )
-    unit_bytes = image_bytes / cost.layers[layer].extent
+    extent = cost.layers[layer].extent
     return np.array(
         [
-            [cost.saved_s(device, float(computing_s), units * unit_bytes) for units, computing_s in enumerate(row)]
+            [
+                cost.saved_s(device, float(computing_s), units / extent * image_bytes, units / extent)
+                for units, computing_s in enumerate(row)
+            ]
             for device, row in zip(devices, seconds, strict=True)
         ]
     )

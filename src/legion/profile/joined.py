@@ -22,7 +22,7 @@ IMAGE_RANK = 4
 """Tensors of this rank or more have a layout that engines may change: (batch, channels, rows, columns...)."""
 
 _PIECES = 8
-_TILES = 4
+TILES = 4
 """Of a piece, one of so many tiles is measured."""
 
 
@@ -43,7 +43,7 @@ def joined_layers(model: Model, demand: Demand) -> tuple[Joined, ...]:
     pieces = min(_PIECES, len(stretch) // 2)
     bounds = [stretch.start + len(stretch) * place // pieces for place in range(pieces + 1)]
     parts = [range(first, last) for first, last in pairwise(bounds)]
-    tiles = (_joined(model, demand, part, _TILES) for part in parts if part != stretch)
+    tiles = (_joined(model, demand, part, TILES) for part in parts if part != stretch)
     return (_joined(model, demand, stretch, 1), *tiles)
 
 

@@ -55,14 +55,20 @@ def _pool(profiles: Sequence[DeviceProfile]) -> Points:
 
 
 def _as_disturbed(samples: Sequence[Sequence[float]]) -> Sequence[float]:
-    """What each takes undisturbed, in seconds, times the factor by which runs of about its length take longer."""
+    """What each takes undisturbed, in seconds, times the factor by which runs of about its length take longer.
+
+    Longer ones never by more than shorter ones: there are too few of the longest to tell.
+    """
     if not samples:
         return ()
     undisturbed: NDArray[np.float64] = np.array([max(_LEAST_S, undisturbed_s(seconds)) for seconds in samples])
-    longer = np.array([expected_s(seconds) for seconds in samples]) / undisturbed
+    longer = np.maximum(1.0, np.array([expected_s(seconds) for seconds in samples]) / undisturbed)
     length = np.log(undisturbed)
     alike = np.exp(-0.5 * ((length[:, None] - length) / _ALIKE) ** 2) * [len(seconds) for seconds in samples]
-    return (undisturbed * (alike @ longer) / alike.sum(axis=1)).tolist()
+    factors = (alike @ longer) / alike.sum(axis=1)
+    ascending = np.argsort(undisturbed, kind="stable")
+    factors[ascending] = np.minimum.accumulate(factors[ascending])
+    return (undisturbed * factors).tolist()
 
 
 def variations(profiles: Mapping[str, DeviceProfile]) -> Mapping[str, float]:

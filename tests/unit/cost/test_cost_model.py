@@ -8,6 +8,7 @@ from onnx import helper
 
 from legion.cost.exchange import exchange_costs_s
 from legion.cost.fit import cost_model
+from legion.cost.layer_cost import NO_SAVING, Saving
 from legion.cost.link_cost import between
 from legion.cost.shares import performance_shares, whole_model_s
 from legion.errors import InputError
@@ -57,7 +58,7 @@ def test_a_segment_costs_its_layers_on_the_boxes_computed_less_what_inner_images
         (1e-3 * sum(alone) / inner_bytes, 0.999 * sum(alone)),
         (1e6 * sum(alone) / inner_bytes, 0.2 * sum(alone[:3]) + alone[3]),  # never more than four fifths of a layer
     ):
-        saving = replace(cost, saved_s_per_byte={"a": saved_s_per_byte})
+        saving = replace(cost, savings={"a": Saving(tile=0.25, tile_s=saved_s_per_byte, whole_s=saved_s_per_byte)})
         assert saving.run_s("a", segment) == pytest.approx(expected + cost.call_s["a"])
 
 
@@ -66,8 +67,7 @@ def calls_alone(chain):
     """The cost model where layers run as one save all calls but one, and no more."""
     *_, profile, cost = chain
     (call_s,) = (sample.seconds[0] for sample in profile.devices["a"].layers if sample.key == CALL)
-    nothing = dict.fromkeys(DEVICES, 0.0)
-    return replace(cost, saved_s_per_byte=nothing, call_s=dict.fromkeys(DEVICES, call_s))
+    return replace(cost, savings=dict.fromkeys(DEVICES, NO_SAVING), call_s=dict.fromkeys(DEVICES, call_s))
 
 
 def profile_where_joined(chain, together_s):
@@ -91,8 +91,28 @@ def test_what_images_save_is_found_from_layers_joined(chain, calls_alone, saved_
         return calls_alone.run_s("a", segment) - calls_alone.kept_bytes(segment) * saved_s_per_byte
 
     found = cost_model(*chain[:2], profile_where_joined(chain, together_s), ("a",))
-    assert found.saved_s_per_byte["a"] == pytest.approx(saved_s_per_byte, abs=1e-15)
+    saving = found.savings["a"]
+    assert (saving.tile_s, saving.whole_s) == pytest.approx((saved_s_per_byte, saved_s_per_byte), abs=1e-15)
     assert found.call_s["a"] == pytest.approx(calls_alone.call_s["a"])
+
+
+@pytest.mark.parametrize("faster", [1.0, 0.9, 0.7])
+def test_the_stretch_that_was_measured_whole_takes_what_was_measured(chain, calls_alone, faster):
+    model, demand, *_ = chain
+    stretch = joined_layers(model, demand)[0].segment
+
+    def together_s(segment):
+        return calls_alone.run_s("a", segment) * (faster if segment == stretch else 1.0)
+
+    found = cost_model(model, demand, profile_where_joined(chain, together_s), ("a",))
+    assert found.run_s("a", stretch) == pytest.approx(together_s(stretch), rel=1e-6)
+    assert found.savings["a"].tile_s == pytest.approx(0.0, abs=1e-15)
+    assert found.call_s["a"] == pytest.approx(calls_alone.call_s["a"])
+
+
+def test_what_a_byte_saves_lies_between_a_tile_and_the_whole():
+    saving = Saving(tile=0.25, tile_s=1.0, whole_s=4.0)
+    assert [saving.at(fraction) for fraction in (0.01, 0.25, 0.5, 1.0)] == [1.0, 1.0, 2.0, 4.0]
 
 
 def test_joints_that_save_more_than_a_mere_call_are_believed_between_both(chain, calls_alone):

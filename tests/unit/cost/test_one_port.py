@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from legion.cost.fit import cost_model
 from legion.cost.group_terms import GroupTerms
 from legion.cost.groups import connected_groups
+from legion.cost.layer_cost import NO_SAVING
 from legion.cost.matrices import build_matrices
 from legion.cost.one_port import one_port_s
 from legion.geometry.demand import Demand
@@ -32,7 +33,7 @@ def wires_and_runs_alone(cost):
     nodes = (*cost.devices, CONTROLLER)
     return replace(
         cost,
-        saved_s_per_byte=dict.fromkeys(cost.devices, 0.0),
+        savings=dict.fromkeys(cost.devices, NO_SAVING),
         call_s=dict.fromkeys(cost.devices, 0.0),
         copy_bytes_per_s=dict.fromkeys(nodes, float("inf")),
         handling_s=dict.fromkeys(nodes, 0.0),

@@ -33,6 +33,13 @@ def test_short_layers_that_are_disturbed_more_do_not_make_long_ones_longer():
     assert [point.seconds for point in pooled["long"]] == pytest.approx([1.0] * 49, rel=0.001)
 
 
+def test_one_long_run_that_was_held_up_says_little_of_the_longest_layer():
+    layers = [layer_sample("short", extent, [0.01, 0.0104], [0.01] * 2) for extent in range(1, 50)]
+    layers += [layer_sample("long", 1, [1.5, 1.0, 1.0, 1.0], [0.01] * 4)]
+    (point,) = pooled_seconds({"a": device_profile("a", layers=layers)})["a"]["long"]
+    assert point.seconds == pytest.approx(1.02, rel=0.001)
+
+
 def test_variation_is_what_runs_were_drawn_with():
     random = np.random.default_rng(0)
     layers = [

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legion.cost.fit import cost_model
+from legion.cost.layer_cost import NO_SAVING
 from legion.cost.model import CostModel
 from legion.cost.tables import Edge, Tables, build_tables
 from legion.geometry.demand import Demand
@@ -160,7 +161,7 @@ def test_parts_that_nobody_reads_are_neither_fed_nor_in_the_bound(name: str, spe
     demand = Demand(model)
     measured = cost_model(model, demand, counted_profile(model, speeds), tuple(speeds))
     nothing = dict.fromkeys(speeds, 0.0)
-    cost = replace(measured, handling_s={**nothing, CONTROLLER: 0.0}, saved_s_per_byte=nothing)
+    cost = replace(measured, handling_s={**nothing, CONTROLLER: 0.0}, savings=dict.fromkeys(nothing, NO_SAVING))
     tables = build_tables(model, demand, cost, tuple(speeds))
     plans = seeds(tables)
     for place, arrays_s in enumerate(latencies_s(tables, plans)):
