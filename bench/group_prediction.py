@@ -6,12 +6,10 @@ intervals of two to eight layers, among those that hang together, each scattered
 gathered, a few frames in each of several rounds over all groups, in another order each; a figure is the median of all.
 Compared are the cost model that all policies use (the default), E * A as in the paper, and AOFL's regression; errors
 are of each board's seconds of running, predicted over measured, less one. The machine is faster in one minute than in
-another, so the reference kernel runs on all boards at once after each group, as it did beside the layers, and what runs
-took in a round is corrected by it as samples of profiles are: only where it is far from what it was in the
-profile. What is left of an offset is told by the errors without it. What a measurement is worth is seen by repeating
-it: the median of the first half of the frames over that of the second, each of half as many frames as predictions are
-held against. So half of that error is expected between any predictor and the medians, and errors are told without it,
-too, as it adds in squares.
+another, so errors are told without the offset that all groups share, too. What a measurement is worth is seen by
+repeating it: the median of the first half of the frames over that of the second, each of half as many frames as
+predictions are held against. So half of that error is expected between any predictor and the medians, and errors are
+told without it, too, as it adds in squares.
 
 `python -m bench.group_prediction`; needs root; takes about a quarter of an hour.
 """
@@ -44,11 +42,8 @@ from legion.model import zoo
 from legion.model.model import Model
 from legion.model.onnx_import import load_model
 from legion.plan.assign import Shares
-from legion.profile.probes import ProbePlan, call_probe
-from legion.profile.samples import MeasurementPolicy, Profile
-from legion.profile.statistics import drift, reference_s, undisturbed_s
-from legion.session.cluster import Cluster, connect
-from legion.session.device_profile import measure_layers
+from legion.profile.samples import MeasurementPolicy
+from legion.session.cluster import connect
 from legion.session.progress import silent
 from legion.session.stages import profile_devices
 from legion.session.trial_store import TrialRecord, TrialStore, trial_key
@@ -60,9 +55,6 @@ GROUPS = 24
 LONGEST = 8
 ROUNDS = 6
 FRAMES = 2
-KERNELS = 9
-"""Runs of the reference kernel after each group's frames."""
-
 SEED = 1
 DEFAULT = MeasurementPolicy()
 PROFILES: Mapping[str, MeasurementPolicy] = {
@@ -147,78 +139,35 @@ def measure(cluster_file: str, network: str, measured: str) -> None:
         }
         first = next(iter(planners.values()))
         shares = performance_shares(first.planning.costs)
-        rounds = _measured(first, shares, _held_out(model, Random(SEED)))
+        frames = _measured(first, shares, _held_out(model, Random(SEED)))
         results = [
             HeldOut(
                 network=network,
                 devices=DEVICES,
                 profile=name,
-                groups=measured_groups(planner.planning, planner.profile, _normalised(rounds, planner.profile), shares),
+                groups=measured_groups(planner.planning, planner.profile, frames, shares),
             )
             for name, planner in planners.items()
         ]
     Path(measured).write_bytes(msgspec.json.encode(results))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Round:
-    """Some frames of each group, by key, and what the reference kernel took on each board meanwhile."""
-
-    records: Mapping[str, TrialRecord]
-    reference_s: Mapping[str, float]
-
-
-def _measured(planner: Planner, shares: Shares, groups: Sequence[tuple[int, int]]) -> list[_Round]:
+def _measured(planner: Planner, shares: Shares, groups: Sequence[tuple[int, int]]) -> TrialStore:
+    """All rounds' frames of each group as one record."""
     order = Random(SEED)
     alone = [group_alone(planner.model, shares, first, end) for first, end in groups]
-    rounds: list[_Round] = []
+    keys = [trial_key(scheme, planner.cluster.devices) for _, scheme in alone]
+    rounds: list[TrialStore] = []
     for number in range(ROUNDS):
-        store = TrialStore()
-        trials = Trials(planner.cluster, planner.ready, store, silent, frames=FRAMES)
-        references: dict[str, list[float]] = {name: [] for name in planner.cluster.devices}
+        rounds.append(TrialStore())
+        trials = Trials(planner.cluster, planner.ready, rounds[-1], silent, frames=FRAMES)
         for place in order.sample(range(len(alone)), len(alone)):
             trials(*alone[place])
-            for name, seconds in _kernels_s(planner.cluster).items():
-                references[name].extend(seconds)
-        keys = [trial_key(scheme, planner.cluster.devices) for _, scheme in alone]
-        records = {key: record for key in keys if (record := store.get(key))}
-        rounds.append(
-            _Round(records=records, reference_s={name: undisturbed_s(seconds) for name, seconds in references.items()})
-        )
         print(f"{planner.model.name}: round {number + 1} of {ROUNDS}", flush=True)
-    return rounds
-
-
-def _kernels_s(cluster: Cluster) -> Mapping[str, Sequence[float]]:
-    """What the reference kernel takes a few times in a row, by board, on all at once."""
-    plan = {"kernel": ProbePlan(probes=(call_probe(),), constants={})}
-    policy = MeasurementPolicy(rounds=KERNELS)
-    measured = measure_layers(cluster, dict.fromkeys(cluster.devices, plan), policy, lambda _: None)
-    return {name: layers.samples[0].reference_s for name, layers in measured.items()}
-
-
-def _normalised(rounds: Sequence[_Round], profile: Profile) -> TrialStore:
-    """All rounds' frames of each group as one record, as if the boards had been as fast as when they were profiled."""
-    common_s = median(reference_s(device) for device in profile.devices.values())
     together = TrialStore()
-    for key in rounds[0].records:
-        together.add(
-            _joined(
-                [
-                    _scaled(
-                        each.records[key], {name: drift(then_s, common_s) for name, then_s in each.reference_s.items()}
-                    )
-                    for each in rounds
-                ]
-            )
-        )
+    for key in keys:
+        together.add(_joined([record for each in rounds if (record := each.get(key))]))
     return together
-
-
-def _scaled(record: TrialRecord, factors: Mapping[str, float]) -> TrialRecord:
-    """The record with each board's runs longer by a factor of its own."""
-    run_s = {name: tuple(factors[name] * each_s for each_s in seconds) for name, seconds in record.run_s.items()}
-    return replace(record, run_s=run_s)
 
 
 def _joined(records: Sequence[TrialRecord]) -> TrialRecord:
