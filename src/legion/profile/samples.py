@@ -14,8 +14,8 @@ class MeasurementPolicy:
     """How a figure is taken: rounds over all probes, shuffled, in which long probes take part less often.
 
     `budget_s` seconds of the device are shared out evenly: a probe runs twice, then until its part is spent, runs that
-    were held up not counted, and at most `rounds` times. Each run comes after a short wait, with neither weights nor
-    inputs brought into the caches, as runs come in a frame. A reference kernel runs now and then; see
+    were held up not counted, and at most `rounds` times. Between runs the device idles a moment, and neither weights
+    nor inputs are brought into the caches, as in a frame. A reference kernel runs now and then; see
     `legion.profile.statistics.normalised_s`.
     """
 

@@ -28,7 +28,7 @@ _HELD_UP = 2.0
 """A run that took so many times as long as the shortest of its probe is not what the probe takes."""
 
 _WAIT_S = 0.005
-"""Before each run of a probe: long enough for the processor to turn to something else, or to sleep."""
+"""Between two runs of probes: long enough for the processor to turn to something else, or to sleep."""
 
 _COMPARING_S = 0.5
 _LEAST_COMPARED = 5
@@ -45,6 +45,7 @@ class Profiler:
         self._engine = engine
         self._load = load
         self._clock = clock
+        self._idled_s = _idle_s()
 
     def measure(
         self, probes: Sequence[LayerProbe], policy: MeasurementPolicy, progress: Progress
@@ -72,6 +73,7 @@ class Profiler:
         references = [kernel.time(self._clock)]
         passed_s = 0.0
         for done, subject in enumerate(order, 1):
+            self._wait()
             subject.seconds.append(subject.time(self._clock))
             passed_s += subject.seconds[-1]
             due = int(passed_s / (_KERNELS_APART * references[0]))
@@ -80,6 +82,16 @@ class Profiler:
             progress(done)
         for subject in order:
             subject.reference_s.append(undisturbed_s(references))
+
+    def _wait(self) -> None:
+        """Idle for as long as is due since the last run of a probe; a slowed-down thread has slept since then."""
+        time.sleep(max(0.0, self._idled_s + _WAIT_S - _idle_s()))
+        self._idled_s = _idle_s()
+
+
+def _idle_s() -> float:
+    """A clock that stands still while this thread computes."""
+    return time.perf_counter() - time.thread_time()
 
 
 def measure_processor(engine: Engine, clock: Callable[[], float]) -> ProcessorSample:
@@ -130,8 +142,7 @@ class _Subject:
         return sum(seconds for seconds in self.seconds if seconds <= longest_s)
 
     def time(self, clock: Callable[[], float]) -> float:
-        """Seconds of one run as it is in a frame: after a wait, on inputs that others have written long since."""
-        time.sleep(_WAIT_S)
+        """Seconds of one run on inputs that others have written long since, as in a frame."""
         start_s = clock()
         self.executable.run(self.inputs)
         return clock() - start_s

@@ -1,5 +1,6 @@
 """Clocks, timelines, link samples, and the measuring protocol, with invented times."""
 
+import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -172,6 +173,34 @@ def test_samples_follow_the_measuring_protocol() -> None:
     assert all({each[2], each[5]} == {500, 700} for each in rounds)
     assert progress == sorted(progress)
     assert progress[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("each_sleeps_s", "waits"), [(0.0, True), (0.02, False)])
+def test_the_thread_has_idled_before_each_run_of_a_probe(
+    monkeypatch: pytest.MonkeyPatch, each_sleeps_s: float, waits: bool
+) -> None:
+    """A run that is slowed down has slept in the end, and the next need not wait again."""
+    begun: list[float] = []
+    asked_s: list[float] = []
+    sleep = time.sleep
+
+    def noted(seconds: float) -> None:
+        asked_s.append(seconds)
+        sleep(seconds)
+
+    def run(executable: FakeExecutable, inputs: Sequence[Array]) -> list[Array]:
+        begun.append(time.perf_counter() - time.thread_time())
+        sleep(each_sleeps_s)
+        return plain(executable, inputs)
+
+    plain = FakeExecutable.run
+    monkeypatch.setattr(FakeExecutable, "run", run)
+    monkeypatch.setattr("legion.runtime.profiler.time.sleep", noted)
+    _, runs, kernel, _ = measured((500, 700), MeasurementPolicy(rounds=2))
+    of_probes = [idled_s for idled_s, ran in zip(begun, runs, strict=True) if ran != kernel]
+    assert len(of_probes) == len(asked_s) == 4
+    assert min(np.diff(of_probes)) > 0.0049
+    assert any(asked_s[1:]) == waits
 
 
 def test_the_reference_kernel_runs_only_now_and_then() -> None:
