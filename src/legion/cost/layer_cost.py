@@ -37,7 +37,7 @@ class Saving:
     """What each byte of a layer's output saves that never leaves its segment, in seconds.
 
     `tile_s` where no more than the fraction `tile` of the layer is computed, `whole_s` where all of it is, and linear
-    between: large images are as good as never in a cache when the next layer reads them from outside the engine.
+    between. Whole layers save more, since their images fit into no cache on their way out of the engine and in again.
     """
 
     tile: float
