@@ -4,6 +4,11 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from legion.profile.joined import TILES
+
+_TILE = 1 / TILES
+"""Of a layer, what is computed in the tiles that are measured together."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtentCurve:
@@ -36,18 +41,17 @@ class ExtentCurve:
 class Saving:
     """What each byte of a layer's output saves that never leaves its segment, in seconds.
 
-    `tile_s` where no more than the fraction `tile` of the layer is computed, `whole_s` where all of it is, and linear
+    `tile_s` where no more of the layer is computed than of a measured tile, `whole_s` where all of it is, and linear
     between. Whole layers save more, since their images fit into no cache on their way out of the engine and in again.
     """
 
-    tile: float
     tile_s: float
     whole_s: float
 
     def at(self, fraction: float) -> float:
         """For a layer of which this fraction is computed."""
-        beyond = max(0.0, fraction - self.tile) / (1 - self.tile)
+        beyond = max(0.0, fraction - _TILE) / (1 - _TILE)
         return self.tile_s + beyond * (self.whole_s - self.tile_s)
 
 
-NO_SAVING = Saving(tile=0.0, tile_s=0.0, whole_s=0.0)
+NO_SAVING = Saving(tile_s=0.0, whole_s=0.0)

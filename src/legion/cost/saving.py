@@ -9,7 +9,6 @@ from legion.cost.layer_cost import Saving
 from legion.cost.least_squares import least_squares
 from legion.cost.model import CostModel
 from legion.geometry.segment import Segment
-from legion.profile.joined import TILES
 
 _HALVINGS = 30
 
@@ -31,11 +30,10 @@ def with_savings(separate: CostModel, device: str, joined: Sequence[Measured]) -
     per_joint_s, per_byte_s = _saved_in_tiles(separate, device, tiles or [stretch])
 
     def saving(whole_s: float) -> CostModel:
-        saved = Saving(tile=1 / TILES, tile_s=per_byte_s, whole_s=whole_s)
         return replace(
             separate,
             call_s={**separate.call_s, device: per_joint_s},
-            savings={**separate.savings, device: saved},
+            savings={**separate.savings, device: Saving(tile_s=per_byte_s, whole_s=whole_s)},
         )
 
     return saving(_whole_s(saving, device, stretch))
@@ -59,7 +57,8 @@ def _whole_s(saving: Callable[[float], CostModel], device: str, stretch: Measure
     Nothing where it took longer than its layers, and never more than if all that these take was saved.
     """
     segment, measured_s = stretch
-    least_s, most_s = 0.0, saving(0.0).run_s(device, segment) / max(1, saving(0.0).kept_bytes(segment))
+    unsaved = saving(0.0)
+    least_s, most_s = 0.0, unsaved.run_s(device, segment) / max(1, unsaved.kept_bytes(segment))
     for _ in range(_HALVINGS):
         middle_s = (least_s + most_s) / 2
         if saving(middle_s).run_s(device, segment) > measured_s:

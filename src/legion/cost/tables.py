@@ -122,11 +122,12 @@ def _saved(model: Model, cost: CostModel, devices: Sequence[str], layer: int, se
         for tensor in model.layers[layer].outputs
     )
     extent = cost.layers[layer].extent
+    fractions = [units / extent for units in range(extent + 1)]
     return np.array(
         [
             [
-                cost.saved_s(device, float(computing_s), units / extent * image_bytes, units / extent)
-                for units, computing_s in enumerate(row)
+                cost.saved_s(device, float(computing_s), fraction * image_bytes, fraction)
+                for fraction, computing_s in zip(fractions, row, strict=True)
             ]
             for device, row in zip(devices, seconds, strict=True)
         ]

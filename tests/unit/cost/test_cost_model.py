@@ -58,7 +58,7 @@ def test_a_segment_costs_its_layers_on_the_boxes_computed_less_what_inner_images
         (1e-3 * sum(alone) / inner_bytes, 0.999 * sum(alone)),
         (1e6 * sum(alone) / inner_bytes, 0.2 * sum(alone[:3]) + alone[3]),  # never more than four fifths of a layer
     ):
-        saving = replace(cost, savings={"a": Saving(tile=0.25, tile_s=saved_s_per_byte, whole_s=saved_s_per_byte)})
+        saving = replace(cost, savings={"a": Saving(tile_s=saved_s_per_byte, whole_s=saved_s_per_byte)})
         assert saving.run_s("a", segment) == pytest.approx(expected + cost.call_s["a"])
 
 
@@ -111,7 +111,7 @@ def test_the_stretch_that_was_measured_whole_takes_what_was_measured(chain, call
 
 
 def test_what_a_byte_saves_lies_between_a_tile_and_the_whole():
-    saving = Saving(tile=0.25, tile_s=1.0, whole_s=4.0)
+    saving = Saving(tile_s=1.0, whole_s=4.0)
     assert [saving.at(fraction) for fraction in (0.01, 0.25, 0.5, 1.0)] == [1.0, 1.0, 2.0, 4.0]
 
 
