@@ -16,8 +16,8 @@ lab-test: $(INSTALLED)  ## emulated clusters; most need root, and say so where i
 	$(PYTHON) -m pytest -n auto -rs tests/lab
 
 check: $(INSTALLED)  ## formatting, lint, import contracts, types
-	$(VENV)/bin/ruff format --check src tests bench
-	$(VENV)/bin/ruff check src tests bench
+	$(VENV)/bin/ruff format --check src tests bench hatch_build.py
+	$(VENV)/bin/ruff check src tests bench hatch_build.py
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/pyright
 
@@ -33,7 +33,7 @@ exactness: $(INSTALLED)  ## the full-size matrix of models, policies and worker 
 golden: $(INSTALLED)  ## write the golden files anew, after a deliberate change of plans or matrices
 	$(PYTHON) -m pytest tests/golden --write-golden
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py src/legion/search/evaluate.c
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Legion needs Python 3.11 or later as python3"; exit 1; }
 	@test -x $(PYTHON) || python3 -m venv $(VENV) || { rm -rf $(VENV); echo "python3 cannot make a virtual environment here; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'

@@ -21,16 +21,16 @@ from legion.plan.timeline import Timeline
 from legion.policy.base import Choice, Request, Trial, shares_for
 from legion.policy.race import race
 from legion.search.bound import least_s
-from legion.search.evaluate import latencies_s
+from legion.search.evaluate import Evaluator
 from legion.search.refine import refined
 from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import seeds, shared
 from legion.simulate.typical import typical_frame
 
-EVALUATIONS = 36000
+EVALUATIONS = 150_000
 """Plans priced in a search, at most."""
 
-_PRICED_LAYERS = 2_500_000
+_PRICED_LAYERS = 10_000_000
 """The layers of all plans that are priced: of deep networks there are fewer plans, so that none takes too long."""
 
 _LEAST_S = 1e-12
@@ -94,7 +94,7 @@ def _found(request: Request, tables: Tables) -> RowPlans:
         starts = shared(tables, np.array(list(request.shares.values()), dtype=np.float64))
         return refined(tables, starts, evaluations, 0, keep_shares=True).plans[[0]]
     starts = seeds(tables)
-    alone = int(np.argmin(latencies_s(tables, starts[: len(tables.devices)])))
+    alone = int(np.argmin(Evaluator(tables).latencies_s(starts[: len(tables.devices)])))
     return joined([starts[[alone]], refined(tables, starts, evaluations, 0).plans[:_CANDIDATES]])
 
 

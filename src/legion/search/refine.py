@@ -6,14 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from legion.cost.tables import Array, Places, Tables
-from legion.search.evaluate import latencies_s
+from legion.search.evaluate import Evaluator
 from legion.search.moves import Moves
 from legion.search.row_plans import RowPlans, joined
-
-_BATCH = 512
-"""Plans priced at once: the more, the cheaper is each."""
-
-_SURVIVORS = 64
 
 _MIXED = 0.5
 """How often a new plan has some layers of another."""
@@ -25,9 +20,29 @@ _CHANGED_AGAIN = 0.4
 """How often one more change is made to a plan that was changed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Populations that know nothing of each other: in each round every one draws new plans, and so many survive.
+
+    The stage prices this fraction of all plans.
+    """
+
+    populations: int
+    drawn: int
+    survivors: int
+    fraction: float
+
+
+_STAGES = (
+    Stage(populations=16, drawn=64, survivors=32, fraction=0.6),
+    Stage(populations=1, drawn=512, survivors=64, fraction=0.4),
+)
+"""What populations have found apart, one goes on with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Priced:
-    """Plans, and their latencies as `latencies_s` has them."""
+    """Plans, and their latencies as an `Evaluator` has them."""
 
     plans: RowPlans
     latency_s: Array
@@ -36,63 +51,70 @@ class Priced:
         return Priced(plans=self.plans[places], latency_s=self.latency_s[places])
 
 
-def priced(tables: Tables, plans: RowPlans) -> Priced:
-    """The plans with their latencies."""
-    return Priced(plans=plans, latency_s=latencies_s(tables, plans))
-
-
 def refined(tables: Tables, starts: RowPlans, evaluations: int, seed: int, *, keep_shares: bool = False) -> Priced:
     """The best plans found from those of `starts`, within about so many evaluations: one of each kind, the best first.
 
     Each round draws plans from those that survived, the better the more often, gives some of them layers of others, and
-    changes them at random; the best of all survive. So what was found in different layers comes together. What was
-    drawn before is not priced again. A plan's kind is the number of devices that take part and that of groups.
+    changes them at random; the best of all survive. So what was found in different layers comes together. A plan's kind
+    is the number of devices that take part and that of groups.
     """
     random = np.random.default_rng(seed)
     moves = Moves(tables, random, keep_shares=keep_shares)
-    found = priced(tables, starts)
-    survivors, by_kind, known = _best(found), best_by_kind(found), set[int]()
-    for _ in range(max(1, evaluations // _BATCH)):
-        drawn = _descendants(survivors.plans, moves, random)
-        if new := _new(drawn.fingerprints(), known):
-            found = priced(tables, drawn[new])
-            survivors = _best(_both(survivors, found))
-            by_kind = best_by_kind(_both(by_kind, found))
+    evaluator = Evaluator(tables)
+    found = Priced(plans=starts, latency_s=evaluator.latencies_s(starts))
+    by_kind = best_by_kind(found)
+    survivors = _joined([found] * _STAGES[0].populations)
+    for stage in _STAGES:
+        survivors = best([survivors], stage)
+        for _ in range(max(1, round(evaluations * stage.fraction / (stage.populations * stage.drawn)))):
+            drawn = _descendants(survivors.plans, stage, moves, random)
+            found = Priced(plans=drawn, latency_s=evaluator.latencies_s(drawn))
+            survivors = best([survivors, found], stage)
+            by_kind = best_by_kind(_joined([by_kind, found]))
     return by_kind
 
 
 def best_by_kind(found: Priced) -> Priced:
     """The best plan of each number of devices and of groups, the best of all first."""
-    ordered = found[np.argsort(found.latency_s, kind="stable")]
-    devices = np.sum(np.any(np.diff(ordered.plans.cuts, axis=2) > 0, axis=1), axis=1)
-    kinds = np.stack([devices, ordered.plans.starts.sum(axis=1)], axis=1)
-    return ordered[np.sort(np.unique(kinds, axis=0, return_index=True)[1])]
+    cuts, starts = found.plans.cuts, found.plans.starts
+    devices = np.sum(np.any(cuts[:, :, 1:] > cuts[:, :, :-1], axis=1), axis=1)
+    kinds = devices * (starts.shape[1] + 1) + starts.sum(axis=1)
+    order = np.argsort(found.latency_s, kind="stable")
+    return found[order[np.sort(np.unique(kinds[order], return_index=True)[1])]]
 
 
-def _new(fingerprints: Sequence[int], known: set[int]) -> list[int]:
-    """The places of those that are not known yet, which they are from now on; of equal ones, one."""
-    places = {fingerprint: place for place, fingerprint in enumerate(fingerprints) if fingerprint not in known}
-    known.update(places)
-    return sorted(places.values())
+def _joined(several: Sequence[Priced]) -> Priced:
+    return Priced(
+        plans=joined([each.plans for each in several]),
+        latency_s=np.concatenate([each.latency_s for each in several]),
+    )
 
 
-def _best(found: Priced) -> Priced:
-    """The survivors, the best first; of plans that take equally long, one."""
-    return found[np.unique(found.latency_s, return_index=True)[1][:_SURVIVORS]]
+def best(several: Sequence[Priced], stage: Stage) -> Priced:
+    """Population by population the survivors, the best first; of those that take equally long, the others come last.
+
+    In each of several batches, populations lie one after another.
+    """
+    all_plans = _joined(several)
+    sizes = [len(each.plans) for each in several]
+    batches = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    places: Places = np.concatenate([batch.reshape(stage.populations, -1) for batch in batches], axis=1)
+    latency_s = all_plans.latency_s[places]
+    order = np.argsort(latency_s, axis=1, kind="stable")
+    is_again = np.diff(np.take_along_axis(latency_s, order, axis=1), axis=1, prepend=-np.inf) == 0
+    ranks = np.argsort(is_again, axis=1, kind="stable")[:, : stage.survivors]
+    return all_plans[np.take_along_axis(places, np.take_along_axis(order, ranks, axis=1), axis=1).ravel()]
 
 
-def _both(one: Priced, other: Priced) -> Priced:
-    return Priced(plans=joined([one.plans, other.plans]), latency_s=np.concatenate([one.latency_s, other.latency_s]))
-
-
-def _descendants(survivors: RowPlans, moves: Moves, random: np.random.Generator) -> RowPlans:
-    """New plans; parents are drawn so that the better of two is taken."""
-    parents = (len(survivors) * random.random(_BATCH) ** 2).astype(np.int64)
-    others = (len(survivors) * random.random(_BATCH)).astype(np.int64)
-    is_mixed = random.random(_BATCH) < _MIXED
-    mates = np.where(is_mixed, others, parents)
-    plans = _mixed(survivors[parents], survivors[mates], random)
-    changed = np.flatnonzero(~is_mixed | (random.random(_BATCH) < _CHANGED))
+def _descendants(survivors: RowPlans, stage: Stage, moves: Moves, random: np.random.Generator) -> RowPlans:
+    """New plans, population by population; parents are drawn so that the better of two is taken."""
+    count, size = stage.populations * stage.drawn, len(survivors) // stage.populations
+    firsts = np.repeat(np.arange(stage.populations) * size, stage.drawn)
+    parents = firsts + (size * random.random(count) ** 2).astype(np.int64)
+    others = firsts + (size * random.random(count)).astype(np.int64)
+    is_mixed = random.random(count) < _MIXED
+    plans = _mixed(survivors[parents], survivors[np.where(is_mixed, others, parents)], random)
+    changed = np.flatnonzero(~is_mixed | (random.random(count) < _CHANGED))
     while len(changed):
         moves.make(plans, changed)
         changed = changed[random.random(len(changed)) < _CHANGED_AGAIN]

@@ -10,8 +10,6 @@ from legion.cost.tables import Places
 
 Flags = NDArray[np.bool_]
 
-_LARGE = 2**62
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RowPlans:
@@ -42,11 +40,6 @@ class RowPlans:
         )
 
     @property
-    def groups(self) -> Places:
-        """(plan, layer): the group of each layer, from zero."""
-        return np.cumsum(self.starts, axis=1) - 1
-
-    @property
     def ends(self) -> Flags:
         """(plan, layer): whether a group ends there."""
         return np.concatenate([self.starts[:, 1:], np.ones((len(self), 1), dtype=np.bool_)], axis=1)
@@ -55,13 +48,6 @@ class RowPlans:
     def borders_first(self) -> Flags:
         """(plan, layer): whether `borders` is asked for where a layer is a group of its own; elsewhere it is idle."""
         return self.borders & self.starts & self.ends
-
-    def fingerprints(self) -> list[int]:
-        """One number of each plan; those of plans that differ are as good as never equal."""
-        weights = np.random.default_rng(0).integers(_LARGE, size=(self.cuts.shape[2] + 3, self.cuts.shape[1]))
-        flags = self.starts * weights[0] + self.borders_first * weights[1]
-        flags[:, 0] += self.parts * weights[2, 0]
-        return (flags + np.einsum("pld,dl->pl", self.cuts, weights[3:])).sum(axis=1).tolist()
 
 
 def joined(batches: Sequence[RowPlans]) -> RowPlans:

@@ -1,0 +1,33 @@
+"""Builds the part of Legion that is written in C, wherever the package is installed from its source."""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from packaging.tags import sys_tags
+
+FLAGS = ("-O2", "-std=c11", "-ffp-contract=off", "-shared", "-fPIC")
+"""No contraction: fused operations round otherwise, and the same search would find other plans on other processors."""
+
+
+class CompileHook(BuildHookInterface):
+    """Compiles `evaluate.c` beside its source, with the compiler that CC names, else with cc."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Raises SystemExit where it can't be compiled."""
+        source = Path(self.root, "src/legion/search/evaluate.c")
+        library = source.with_name("libevaluate.so")
+        compiler = shlex.split(os.environ.get("CC", "cc"))
+        try:
+            subprocess.run([*compiler, *FLAGS, "-o", library, source], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise SystemExit(
+                f"Legion needs a C compiler ({error}); on Debian: apt-get install gcc libc6-dev"
+            ) from error
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{next(sys_tags()).platform}"
+        if version == "standard":
+            build_data["force_include"][str(library)] = "legion/search/libevaluate.so"

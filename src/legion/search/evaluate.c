@@ -1,0 +1,363 @@
+/* The latency of plans: the simulator's rules in the order of layers instead of events; see `evaluate.py`.
+
+   Arrays of several axes lie row by row. Nodes are the devices, then the controller.
+*/
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef int64_t place;
+
+/* `legion.cost.tables.Tables`, flat. A layer's seconds begin at its `first_place`, (place, device); `edge_low` and
+   `edge_high` of an edge at its `edge_place`. The edges of a layer, and the readers of a source with the edges by which
+   they read, begin at its `first_edge` and `first_reader`, and end where the next one's begin. */
+typedef struct {
+    place devices, layers, sources;
+    const place *extents;
+    const double *bytes_per_unit;
+    const place *first_place;
+    const double *seconds, *saved_s;
+    const place *first_edge, *edge_source, *edge_place, *edge_low, *edge_high;
+    const place *first_reader, *reader, *reader_edge;
+    const bool *is_output;
+    const double *call_s, *message_s, *copy_s_per_byte, *latency_s, *seconds_per_byte;
+} tables_t;
+
+/* Half-open; empty where `low` is not below `high`. */
+typedef struct {
+    place low, high;
+} interval;
+
+/* Of one source, what one node sends to a device, and what this takes it. */
+typedef struct {
+    place units;
+    double handling_s;
+} transfer;
+
+/* One plan, as far as it is priced. */
+typedef struct {
+    interval *share;      /* (layer, device): what a device owns */
+    interval *own;        /* (layer, device): what it computes */
+    interval *held;       /* (source, device): what it has, computed or received */
+    place *group;         /* (layer) */
+    place *pieces;        /* (layer): in how many each device computes it */
+    bool *leaves;         /* (layer): whether another group or the controller reads it */
+    double *ready;        /* (group, device): from when on a device that takes part can send its outputs */
+    double *clock;        /* (node): until when it computes, copies or hands over */
+    double *out_free;     /* (node): until when its way out is booked */
+    double *in_taken;     /* (node): from when its way in is booked... */
+    double *in_free;      /* ...and until when */
+    double *arrived;      /* (device): when all is there that its group reads */
+    double *run_s;        /* (device): what the run of its group takes */
+    bool *takes_part;     /* (device): whether it computes any of the group */
+    transfer *transfers;  /* (sender, device): those of one source that are not booked yet */
+    double *handed_over;  /* (sender): until when it hands over */
+    place *order;         /* (device) */
+    interval *whole;      /* (device) */
+} plan_t;
+
+static place least(place one, place other) { return one < other ? one : other; }
+
+static place most(place one, place other) { return one > other ? one : other; }
+
+static double later(double one, double other) { return one > other ? one : other; }
+
+static place units(interval it) { return most(it.high - it.low, 0); }
+
+static interval common(interval one, interval other) {
+    return (interval){most(one.low, other.low), least(one.high, other.high)};
+}
+
+/* What a device needs of an edge's source to compute what it does of the reader, which is not nothing. */
+static interval needed(const tables_t *t, place edge, interval own) {
+    return (interval){t->edge_low[t->edge_place[edge] + own.low], t->edge_high[t->edge_place[edge] + own.high]};
+}
+
+/* What each device computes of the first `layers`: its share, if that leaves the group, and what its group needs. */
+static void demand(const tables_t *t, plan_t *p, place layers) {
+    for (place layer = layers - 1; layer >= 0; layer--) {
+        p->leaves[layer] = t->is_output[layer];
+        for (place k = t->first_reader[layer]; k < t->first_reader[layer + 1]; k++)
+            p->leaves[layer] |= p->group[t->reader[k]] != p->group[layer];
+        for (place device = 0; device < t->devices; device++) {
+            interval own = {t->extents[layer], 0}, share = p->share[layer * t->devices + device];
+            if (p->leaves[layer] && units(share)) own = share;
+            for (place k = t->first_reader[layer]; k < t->first_reader[layer + 1]; k++) {
+                interval reads = p->own[t->reader[k] * t->devices + device];
+                if (p->group[t->reader[k]] != p->group[layer] || !units(reads)) continue;
+                interval need = needed(t, t->reader_edge[k], reads);
+                if (units(need)) own = (interval){least(own.low, need.low), most(own.high, need.high)};
+            }
+            if (!units(own)) own = (interval){0, 0};
+            p->own[layer * t->devices + device] = p->held[layer * t->devices + device] = own;
+        }
+    }
+}
+
+/* One node hands over so many units of a source in so many messages; what is not `all` it has is copied first. */
+static void hand_over(const tables_t *t, plan_t *p, place source, place sender, place device, place size, place all,
+                      place messages) {
+    bool fed = source >= t->layers;
+    place node = fed ? t->devices : sender;
+    double copy_s = size == all ? 0.0 : size * t->bytes_per_unit[source] * t->copy_s_per_byte[node];
+    double handling_s = copy_s + messages * t->message_s[node];
+    p->transfers[sender * t->devices + device] = (transfer){size, handling_s};
+    p->clock[node] += handling_s;
+}
+
+/* In how many messages the controller feeds a device what it needs and does not have: one or none. */
+static place fed(const tables_t *t, plan_t *p, place source, place device, interval need) {
+    place size = units(need) - units(common(need, p->held[source * t->devices + device]));
+    if (size) hand_over(t, p, source, 0, device, size, t->extents[source], 1);
+    return size > 0;
+}
+
+/* In how many messages one device sends another what it owns of `need` and the other does not have. */
+static place sent(const tables_t *t, plan_t *p, place source, place sender, place device, interval need) {
+    interval part = common(need, p->share[source * t->devices + sender]);
+    place size = units(part) - units(common(part, p->held[source * t->devices + device]));
+    if (!size) return 0;
+    place all = units(p->own[source * t->devices + sender]), pieces = least(p->pieces[source], all);
+    place messages = (size * pieces + all - 1) / all;
+    hand_over(t, p, source, sender, device, size, all, messages);
+    return messages;
+}
+
+/* In how many messages all others send a device what they own of `need`; owners lie in the order of the devices. */
+static place received(const tables_t *t, plan_t *p, place source, place device, interval need) {
+    const interval *share = p->share + source * t->devices, held = p->held[source * t->devices + device];
+    place messages = 0;
+    if (held.low <= need.low && need.high <= held.high) return 0;
+    for (place sender = device - 1; sender >= 0 && share[sender].high > need.low; sender--)
+        messages += sent(t, p, source, sender, device, need);
+    for (place sender = device + 1; sender < t->devices && share[sender].low < need.high; sender++)
+        messages += sent(t, p, source, sender, device, need);
+    return messages;
+}
+
+/* One transfer takes both ports. One that is through before all that its way in has booked goes first. */
+static void book(const tables_t *t, plan_t *p, place node, place device, double handed_over, double bytes) {
+    place link = node * (t->devices + 1) + device;
+    double wire_s = bytes * t->seconds_per_byte[link], start = later(handed_over, p->out_free[node]);
+    if (start + wire_s > p->in_taken[device]) {
+        if (start > p->in_free[device]) p->in_taken[device] = start;
+        start = later(start, p->in_free[device]);
+    } else {
+        p->in_taken[device] = start;
+    }
+    p->out_free[node] = start + wire_s;
+    p->in_free[device] = later(p->in_free[device], start + wire_s);
+    double there = start + wire_s + t->latency_s[link] + t->message_s[device];
+    p->arrived[device] = later(p->arrived[device], there);
+}
+
+/* All transfers of one source. Each sender serves the devices in their order, all senders those that are equally far
+   along the devices at the same time. */
+static void book_all(const tables_t *t, plan_t *p, place source, place senders) {
+    for (place offset = 1 - senders; offset < t->devices; offset++)
+        for (place sender = most(0, -offset); sender < least(senders, t->devices - offset); sender++) {
+            place device = sender + offset;
+            transfer *it = p->transfers + sender * t->devices + device;
+            if (!it->units) continue;
+            p->handed_over[sender] += it->handling_s;
+            book(t, p, source < t->layers ? sender : t->devices, device, p->handed_over[sender],
+                 it->units * t->bytes_per_unit[source]);
+            it->units = 0;
+        }
+}
+
+/* Bring what a layer needs of a source from outside its group, and assemble it. */
+static void bring(const tables_t *t, plan_t *p, place layer, place edge) {
+    place source = t->edge_source[edge], all_messages = 0, senders = source < t->layers ? t->devices : 1;
+    const double *from = source < t->layers ? p->ready + p->group[source] * t->devices : p->clock + t->devices;
+    memcpy(p->handed_over, from, senders * sizeof *from);
+    for (place device = 0; device < t->devices; device++) {
+        interval own = p->own[layer * t->devices + device], need = units(own) ? needed(t, edge, own) : own;
+        if (!units(need)) continue;
+        bool is_input = source >= t->layers;
+        place messages = is_input ? fed(t, p, source, device, need) : received(t, p, source, device, need);
+        all_messages += messages;
+        interval *held = p->held + source * t->devices + device;
+        bool in_one_piece = !units(*held) && messages == 1;
+        if (need.low == held->low && need.high == held->high)
+            in_one_piece = is_input || least(p->pieces[source], units(p->own[source * t->devices + device])) <= 1;
+        if (!in_one_piece) p->run_s[device] += units(need) * t->bytes_per_unit[source] * t->copy_s_per_byte[device];
+        held->low = units(*held) ? least(held->low, need.low) : need.low;
+        held->high = most(held->high, need.high);
+    }
+    if (all_messages) book_all(t, p, source, senders);
+}
+
+/* A run of one layer; none takes no time. */
+static double alone_s(const tables_t *t, place layer, place device, place size) {
+    return size ? t->seconds[(t->first_place[layer] + size) * t->devices + device] + t->call_s[device] : 0.0;
+}
+
+/* Of what a device owns of a layer, what no other device needs. */
+static interval interior(const tables_t *t, const plan_t *p, place layer, place device) {
+    interval share = p->share[layer * t->devices + device], inner = share;
+    for (place k = t->first_reader[layer]; k < t->first_reader[layer + 1]; k++)
+        for (place other = 0; other < t->devices; other++) {
+            interval reads = p->own[t->reader[k] * t->devices + other];
+            if (other == device || !units(reads)) continue;
+            interval piece = common(share, needed(t, t->reader_edge[k], reads));
+            if (!units(piece)) continue;
+            if (piece.low == share.low)
+                inner.low = most(inner.low, piece.high);
+            else
+                inner.high = least(inner.high, piece.low);
+        }
+    return inner;
+}
+
+/* The end of a device's run of one layer whose borders go first, if all at once would end at `end_s`.
+
+   In three parts it is dearer; `ready` becomes the end of the borders. An output leaves whole, so it is ready at the
+   end. Where others need nothing or everything there are no parts. */
+static double borders_first_s(const tables_t *t, const plan_t *p, place layer, place device, double end_s,
+                              double *ready) {
+    interval share = p->share[layer * t->devices + device], inner = interior(t, p, layer, device);
+    *ready = end_s;
+    if (!units(inner) || units(inner) == units(share)) return end_s;
+    double begun_s = end_s - alone_s(t, layer, device, units(share));
+    double before_s = begun_s + alone_s(t, layer, device, inner.low - share.low) +
+                      alone_s(t, layer, device, share.high - inner.high);
+    end_s = before_s + alone_s(t, layer, device, units(inner));
+    *ready = t->is_output[layer] ? end_s : before_s;
+    return end_s;
+}
+
+/* The layers of one group run when all is there that they read; what leaves the group is ready then, or earlier. */
+static void compute(const tables_t *t, plan_t *p, place first, place end, bool borders_first) {
+    for (place device = 0; device < t->devices; device++) {
+        p->arrived[device] = p->run_s[device] = 0.0;
+        p->takes_part[device] = false;
+    }
+    for (place layer = first; layer < end; layer++) {
+        for (place edge = t->first_edge[layer]; edge < t->first_edge[layer + 1]; edge++)
+            if (t->edge_source[edge] < first || t->edge_source[edge] >= t->layers) bring(t, p, layer, edge);
+        for (place device = 0; device < t->devices; device++) {
+            place size = units(p->own[layer * t->devices + device]);
+            place at = (t->first_place[layer] + size) * t->devices + device;
+            p->takes_part[device] |= size > 0;
+            p->run_s[device] += t->seconds[at] - (p->leaves[layer] ? 0.0 : t->saved_s[at]);
+        }
+    }
+    for (place device = 0; device < t->devices; device++) {
+        if (!p->takes_part[device]) continue;
+        double end_s = later(p->clock[device], p->arrived[device]) + p->run_s[device] + t->call_s[device];
+        double *ready = p->ready + p->group[first] * t->devices + device;
+        *ready = end_s;
+        if (borders_first) end_s = borders_first_s(t, p, first, device, end_s, ready);
+        p->clock[device] = end_s;
+    }
+}
+
+/* The first group in parts: all devices are fed for one before any is fed for the next. */
+static void compute_in_parts(const tables_t *t, plan_t *p, place end, place parts) {
+    interval *share = p->share + (end - 1) * t->devices;
+    memcpy(p->whole, share, t->devices * sizeof *share);
+    memset(p->share, 0, (end - 1) * t->devices * sizeof *share);
+    for (place part = 0; part < parts; part++) {
+        for (place device = 0; device < t->devices; device++) {
+            place low = p->whole[device].low, size = units(p->whole[device]), number = least(parts, most(size, 1));
+            share[device].low = low + size * least(part, number) / number;
+            share[device].high = low + size * least(part + 1, number) / number;
+        }
+        demand(t, p, end);
+        compute(t, p, 0, end, false);
+    }
+    for (place layer = 0; layer < end; layer++) p->pieces[layer] = parts;
+}
+
+/* When the last output is at the controller: they go there one after the other, of each first what is ready first. */
+static double gathered_s(const tables_t *t, plan_t *p) {
+    double latest = 0.0;
+    for (place layer = 0; layer < t->layers; layer++) {
+        if (!t->is_output[layer]) continue;
+        const double *ready = p->ready + p->group[layer] * t->devices;
+        for (place device = 0; device < t->devices; device++) {
+            place rank = device;
+            for (; rank > 0 && ready[p->order[rank - 1]] > ready[device]; rank--) p->order[rank] = p->order[rank - 1];
+            p->order[rank] = device;
+        }
+        for (place rank = 0; rank < t->devices; rank++) {
+            place device = p->order[rank], size = units(p->share[layer * t->devices + device]);
+            place link = device * (t->devices + 1) + t->devices;
+            if (!size) continue;
+            double ways_free = later(p->out_free[device], p->in_free[t->devices]);
+            double start = later(ready[device] + t->message_s[device], ways_free);
+            p->in_free[t->devices] = start + size * t->bytes_per_unit[layer] * t->seconds_per_byte[link];
+            latest = later(latest, p->in_free[t->devices] + t->latency_s[link] + t->message_s[t->devices]);
+        }
+    }
+    return latest;
+}
+
+static void share_out(const tables_t *t, plan_t *p, const place *cuts) {
+    for (place layer = 0; layer < t->layers; layer++)
+        for (place device = 0; device < t->devices; device++) {
+            const place *cut = cuts + layer * (t->devices + 1) + device;
+            p->share[layer * t->devices + device] = (interval){cut[0], cut[1]};
+        }
+}
+
+static void begin(const tables_t *t, plan_t *p, const bool *starts, const place *cuts) {
+    for (place layer = 0, group = -1; layer < t->layers; layer++) {
+        p->group[layer] = group += starts[layer];
+        p->pieces[layer] = 1;
+    }
+    for (place node = 0; node <= t->devices; node++)
+        p->clock[node] = p->out_free[node] = p->in_taken[node] = p->in_free[node] = 0.0;
+    memset(p->held + t->layers * t->devices, 0, (t->sources - t->layers) * t->devices * sizeof *p->held);
+    share_out(t, p, cuts);
+    demand(t, p, t->layers);
+}
+
+static double latency_s(const tables_t *t, plan_t *p, const bool *starts, const place *cuts, const bool *borders,
+                        place parts) {
+    begin(t, p, starts, cuts);
+    for (place first = 0, end; first < t->layers; first = end) {
+        bool leaves_early = false;
+        for (end = first + 1; end < t->layers && !starts[end]; end++) leaves_early |= p->leaves[end - 1];
+        if (first || parts == 1 || leaves_early) {
+            compute(t, p, first, end, borders[first] && end == first + 1);
+        } else {
+            compute_in_parts(t, p, end, parts);
+            share_out(t, p, cuts);
+            demand(t, p, end);
+        }
+    }
+    return gathered_s(t, p);
+}
+
+#define EACH_ARRAY(DO)                                                                                      \
+    DO(share, layers * devices) DO(own, layers * devices) DO(held, t->sources * devices) DO(group, layers)   \
+    DO(pieces, layers) DO(leaves, layers) DO(ready, layers * devices) DO(clock, nodes) DO(out_free, nodes)   \
+    DO(in_taken, nodes) DO(in_free, nodes) DO(arrived, devices) DO(run_s, devices) DO(takes_part, devices)   \
+    DO(transfers, devices * devices) DO(handed_over, devices) DO(order, devices) DO(whole, devices)
+#define MAKE(array, count) &&(p->array = calloc(count, sizeof *p->array))
+#define FREE(array, count) free(p->array);
+
+/* Room for one plan at a time; false where memory is lacking. */
+static bool make_room(const tables_t *t, plan_t *p) {
+    size_t layers = t->layers, devices = t->devices, nodes = devices + 1;
+    return true EACH_ARRAY(MAKE);
+}
+
+static void clear_up(plan_t *p) { EACH_ARRAY(FREE) }
+
+/* `RowPlans`: `starts` and `borders` are (plan, layer), `cuts` (plan, layer, device + 1), `parts` (plan,). Writes one
+   latency of each plan; false where memory is lacking. */
+bool latencies(const tables_t *t, place plans, const bool *starts, const place *cuts, const bool *borders,
+               const place *parts, double *latencies_s) {
+    plan_t plan = {0};
+    bool has_room = make_room(t, &plan);
+    for (place at = 0; has_room && at < plans; at++)
+        latencies_s[at] = latency_s(t, &plan, starts + at * t->layers, cuts + at * t->layers * (t->devices + 1),
+                                    borders + at * t->layers, parts[at]);
+    clear_up(&plan);
+    return has_room;
+}
