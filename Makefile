@@ -33,7 +33,7 @@ exactness: $(INSTALLED)  ## the full-size matrix of models, policies and worker 
 golden: $(INSTALLED)  ## write the golden files anew, after a deliberate change of plans or matrices
 	$(PYTHON) -m pytest tests/golden --write-golden
 
-$(INSTALLED): pyproject.toml constraints.txt hatch_build.py src/legion/search/evaluate.c
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard src/legion/search/*.[ch])
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Legion needs Python 3.11 or later as python3"; exit 1; }
 	@test -x $(PYTHON) || python3 -m venv $(VENV) || { rm -rf $(VENV); echo "python3 cannot make a virtual environment here; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'

@@ -14,15 +14,15 @@ FLAGS = ("-O2", "-std=c11", "-ffp-contract=off", "-shared", "-fPIC")
 
 
 class CompileHook(BuildHookInterface):
-    """Compiles `evaluate.c` beside its source, with the compiler that CC names, else with cc."""
+    """Compiles what the search has in C beside its source, with the compiler that CC names, else with cc."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Raises SystemExit where it can't be compiled."""
-        source = Path(self.root, "src/legion/search/evaluate.c")
-        library = source.with_name("libevaluate.so")
+        folder = Path(self.root, "src/legion/search")
+        library = folder / "libsearch.so"
         compiler = shlex.split(os.environ.get("CC", "cc"))
         try:
-            subprocess.run([*compiler, *FLAGS, "-o", library, source], check=True)
+            subprocess.run([*compiler, *FLAGS, "-o", library, *sorted(folder.glob("*.c")), "-lm"], check=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise SystemExit(
                 f"Legion needs a C compiler ({error}); on Debian: apt-get install gcc libc6-dev"
@@ -30,4 +30,4 @@ class CompileHook(BuildHookInterface):
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{next(sys_tags()).platform}"
         if version == "standard":
-            build_data["force_include"][str(library)] = "legion/search/libevaluate.so"
+            build_data["force_include"][str(library)] = "legion/search/libsearch.so"

@@ -21,22 +21,20 @@ from legion.plan.timeline import Timeline
 from legion.policy.base import Choice, Request, Trial, shares_for
 from legion.policy.race import race
 from legion.search.bound import least_s
-from legion.search.evaluate import Evaluator
+from legion.search.evaluate import latencies_s
+from legion.search.native import NativeTables
 from legion.search.refine import refined
 from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import seeds, shared
 from legion.simulate.typical import typical_frame
 
-EVALUATIONS = 150_000
+EVALUATIONS = 400_000
 """Plans priced in a search, at most."""
 
-_PRICED_LAYERS = 10_000_000
+_PRICED_LAYERS = 26_000_000
 """The layers of all plans that are priced: of deep networks there are fewer plans, so that none takes too long."""
 
 _LEAST_S = 1e-12
-
-_CANDIDATES = 8
-"""Plans that the simulator, and then trials, decide between; the best device alone comes on top."""
 
 _ALONE = 0
 """The place of the best device alone among the candidates."""
@@ -94,8 +92,8 @@ def _found(request: Request, tables: Tables) -> RowPlans:
         starts = shared(tables, np.array(list(request.shares.values()), dtype=np.float64))
         return refined(tables, starts, evaluations, 0, keep_shares=True).plans[[0]]
     starts = seeds(tables)
-    alone = int(np.argmin(Evaluator(tables).latencies_s(starts[: len(tables.devices)])))
-    return joined([starts[[alone]], refined(tables, starts, evaluations, 0).plans[:_CANDIDATES]])
+    alone = int(np.argmin(latencies_s(NativeTables(tables), starts[: len(tables.devices)])))
+    return joined([starts[[alone]], refined(tables, starts, evaluations, 0).plans])
 
 
 def _tried_s(model: Model, trial: Trial, scheme: Scheme) -> float:

@@ -1,29 +1,9 @@
-/* The latency of plans: the simulator's rules in the order of layers instead of events; see `evaluate.py`.
+/* The latency of plans: the simulator's rules in the order of layers instead of events; see `evaluate.py`. */
 
-   Arrays of several axes lie row by row. Nodes are the devices, then the controller.
-*/
-
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef int64_t place;
-
-/* `legion.cost.tables.Tables`, flat. A layer's seconds begin at its `first_place`, (place, device); `edge_low` and
-   `edge_high` of an edge at its `edge_place`. The edges of a layer, and the readers of a source with the edges by which
-   they read, begin at its `first_edge` and `first_reader`, and end where the next one's begin. */
-typedef struct {
-    place devices, layers, sources;
-    const place *extents;
-    const double *bytes_per_unit;
-    const place *first_place;
-    const double *seconds, *saved_s;
-    const place *first_edge, *edge_source, *edge_place, *edge_low, *edge_high;
-    const place *first_reader, *reader, *reader_edge;
-    const bool *is_output;
-    const double *call_s, *message_s, *copy_s_per_byte, *latency_s, *seconds_per_byte;
-} tables_t;
+#include "search.h"
 
 /* Half-open; empty where `low` is not below `high`. */
 typedef struct {
@@ -57,10 +37,6 @@ typedef struct {
     place *order;         /* (device) */
     interval *whole;      /* (device) */
 } plan_t;
-
-static place least(place one, place other) { return one < other ? one : other; }
-
-static place most(place one, place other) { return one > other ? one : other; }
 
 static double later(double one, double other) { return one > other ? one : other; }
 
@@ -304,29 +280,28 @@ static void share_out(const tables_t *t, plan_t *p, const place *cuts) {
         }
 }
 
-static void begin(const tables_t *t, plan_t *p, const bool *starts, const place *cuts) {
+static void begin(const tables_t *t, plan_t *p, plans_t plan) {
     for (place layer = 0, group = -1; layer < t->layers; layer++) {
-        p->group[layer] = group += starts[layer];
+        p->group[layer] = group += plan.starts[layer];
         p->pieces[layer] = 1;
     }
     for (place node = 0; node <= t->devices; node++)
         p->clock[node] = p->out_free[node] = p->in_taken[node] = p->in_free[node] = 0.0;
     memset(p->held + t->layers * t->devices, 0, (t->sources - t->layers) * t->devices * sizeof *p->held);
-    share_out(t, p, cuts);
+    share_out(t, p, plan.cuts);
     demand(t, p, t->layers);
 }
 
-static double latency_s(const tables_t *t, plan_t *p, const bool *starts, const place *cuts, const bool *borders,
-                        place parts) {
-    begin(t, p, starts, cuts);
+static double latency_s(const tables_t *t, plan_t *p, plans_t plan) {
+    begin(t, p, plan);
     for (place first = 0, end; first < t->layers; first = end) {
         bool leaves_early = false;
-        for (end = first + 1; end < t->layers && !starts[end]; end++) leaves_early |= p->leaves[end - 1];
-        if (first || parts == 1 || leaves_early) {
-            compute(t, p, first, end, borders[first] && end == first + 1);
+        for (end = first + 1; end < t->layers && !plan.starts[end]; end++) leaves_early |= p->leaves[end - 1];
+        if (first || *plan.parts == 1 || leaves_early) {
+            compute(t, p, first, end, plan.borders[first] && end == first + 1);
         } else {
-            compute_in_parts(t, p, end, parts);
-            share_out(t, p, cuts);
+            compute_in_parts(t, p, end, *plan.parts);
+            share_out(t, p, plan.cuts);
             demand(t, p, end);
         }
     }
@@ -349,15 +324,11 @@ static bool make_room(const tables_t *t, plan_t *p) {
 
 static void clear_up(plan_t *p) { EACH_ARRAY(FREE) }
 
-/* `RowPlans`: `starts` and `borders` are (plan, layer), `cuts` (plan, layer, device + 1), `parts` (plan,). Writes one
-   latency of each plan; false where memory is lacking. */
-bool latencies(const tables_t *t, place plans, const bool *starts, const place *cuts, const bool *borders,
-               const place *parts, double *latencies_s) {
+/* Writes one latency of each plan; false where memory is lacking. */
+bool latencies(const tables_t *t, place count, plans_t plans, double *latencies_s) {
     plan_t plan = {0};
     bool has_room = make_room(t, &plan);
-    for (place at = 0; has_room && at < plans; at++)
-        latencies_s[at] = latency_s(t, &plan, starts + at * t->layers, cuts + at * t->layers * (t->devices + 1),
-                                    borders + at * t->layers, parts[at]);
+    for (place at = 0; has_room && at < count; at++) latencies_s[at] = latency_s(t, &plan, from(t, plans, at));
     clear_up(&plan);
     return has_room;
 }

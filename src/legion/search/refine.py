@@ -1,48 +1,48 @@
 """Local search: many plans at once, changed and mixed; the best go on."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from legion.cost.tables import Array, Places, Tables
-from legion.search.evaluate import Evaluator
+from legion.search.evaluate import latencies_s
 from legion.search.moves import Moves
-from legion.search.row_plans import RowPlans, joined
+from legion.search.native import NativeTables
+from legion.search.row_plans import RowPlans, joined, room
 
-_MIXED = 0.5
-"""How often a new plan has some layers of another."""
+KINDS = 8
+"""Of so many kinds, the fastest, a search has plans to show."""
 
-_CHANGED = 0.5
-"""How often a plan that is mixed is changed too."""
-
-_CHANGED_AGAIN = 0.4
-"""How often one more change is made to a plan that was changed."""
+_BATCH = 64
+"""Plans drawn at a time, with random numbers of their own, so that it does not matter how many processors draw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Populations that know nothing of each other: in each round every one draws new plans, and so many survive.
+    """Populations that know nothing of each other: in each round every one draws so many batches, and so many survive.
 
     The stage prices this fraction of all plans.
     """
 
     populations: int
-    drawn: int
+    batches: int
     survivors: int
     fraction: float
 
 
 _STAGES = (
-    Stage(populations=16, drawn=64, survivors=32, fraction=0.6),
-    Stage(populations=1, drawn=512, survivors=64, fraction=0.4),
+    Stage(populations=16, batches=1, survivors=32, fraction=0.6),
+    Stage(populations=1, batches=8, survivors=64, fraction=0.4),
 )
 """What populations have found apart, one goes on with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Priced:
-    """Plans, and their latencies as an `Evaluator` has them."""
+    """Plans, and their latencies as `latencies_s` has them."""
 
     plans: RowPlans
     latency_s: Array
@@ -56,31 +56,60 @@ def refined(tables: Tables, starts: RowPlans, evaluations: int, seed: int, *, ke
 
     Each round draws plans from those that survived, the better the more often, gives some of them layers of others, and
     changes them at random; the best of all survive. So what was found in different layers comes together. A plan's kind
-    is the number of devices that take part and that of groups.
+    is the number of devices that take part and that of groups. Uses all processors; how many there are makes no
+    difference to what is found.
     """
-    random = np.random.default_rng(seed)
-    moves = Moves(tables, random, keep_shares=keep_shares)
-    evaluator = Evaluator(tables)
-    found = Priced(plans=starts, latency_s=evaluator.latencies_s(starts))
-    by_kind = best_by_kind(found)
+    native = NativeTables(tables)
+    found = Priced(plans=starts, latency_s=latencies_s(native, starts))
+    kinds = best_by_kind(found)
     survivors = _joined([found] * _STAGES[0].populations)
-    for stage in _STAGES:
-        survivors = best([survivors], stage)
-        for _ in range(max(1, round(evaluations * stage.fraction / (stage.populations * stage.drawn)))):
-            drawn = _descendants(survivors.plans, stage, moves, random)
-            found = Priced(plans=drawn, latency_s=evaluator.latencies_s(drawn))
-            survivors = best([survivors, found], stage)
-            by_kind = best_by_kind(_joined([by_kind, found]))
-    return by_kind
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        rounds = _Rounds(native, seed, threads, keep_shares=keep_shares)
+        for stage in _STAGES:
+            survivors = best([survivors], stage)
+            for _ in range(max(1, round(evaluations * stage.fraction / (stage.populations * stage.batches * _BATCH)))):
+                found = rounds.drawn(survivors.plans, stage)
+                survivors = best([survivors, found], stage)
+                kinds = best_by_kind(_joined([kinds, found[np.flatnonzero(found.latency_s < _bar_s(kinds))]]))
+    return kinds
+
+
+class _Rounds:
+    """Draws and prices plans, batches at the same time."""
+
+    def __init__(self, tables: NativeTables, seed: int, threads: Executor, *, keep_shares: bool) -> None:
+        self._tables = tables
+        self._moves = Moves(tables, keep_shares=keep_shares)
+        self._threads = threads
+        batches = max(stage.populations * stage.batches for stage in _STAGES)
+        self._random = [np.random.PCG64(each) for each in np.random.SeedSequence(seed).spawn(batches)]
+
+    def drawn(self, survivors: RowPlans, stage: Stage) -> Priced:
+        """New plans, population by population, with their latencies."""
+        batches, size = stage.populations * stage.batches, len(survivors) // stage.populations
+        plans = room(survivors, batches * _BATCH)
+
+        def draw(batch: int) -> Array:
+            first = batch // stage.batches * size
+            new = plans[batch * _BATCH : (batch + 1) * _BATCH]
+            self._moves.descend(survivors[first : first + size], new, self._random[batch])
+            return latencies_s(self._tables, new)
+
+        return Priced(plans=plans, latency_s=np.concatenate(list(self._threads.map(draw, range(batches)))))
 
 
 def best_by_kind(found: Priced) -> Priced:
-    """The best plan of each number of devices and of groups, the best of all first."""
+    """The best plan of each number of devices and of groups, the best of all first, `KINDS` at most."""
     cuts, starts = found.plans.cuts, found.plans.starts
     devices = np.sum(np.any(cuts[:, :, 1:] > cuts[:, :, :-1], axis=1), axis=1)
     kinds = devices * (starts.shape[1] + 1) + starts.sum(axis=1)
     order = np.argsort(found.latency_s, kind="stable")
-    return found[order[np.sort(np.unique(kinds[order], return_index=True)[1])]]
+    return found[order[np.sort(np.unique(kinds[order], return_index=True)[1])[:KINDS]]]
+
+
+def _bar_s(kinds: Priced) -> float:
+    """What a plan has to take less than to be among the best of its kinds."""
+    return float(kinds.latency_s[-1]) if len(kinds.plans) == KINDS else np.inf
 
 
 def _joined(several: Sequence[Priced]) -> Priced:
@@ -104,35 +133,3 @@ def best(several: Sequence[Priced], stage: Stage) -> Priced:
     is_again = np.diff(np.take_along_axis(latency_s, order, axis=1), axis=1, prepend=-np.inf) == 0
     ranks = np.argsort(is_again, axis=1, kind="stable")[:, : stage.survivors]
     return all_plans[np.take_along_axis(places, np.take_along_axis(order, ranks, axis=1), axis=1).ravel()]
-
-
-def _descendants(survivors: RowPlans, stage: Stage, moves: Moves, random: np.random.Generator) -> RowPlans:
-    """New plans, population by population; parents are drawn so that the better of two is taken."""
-    count, size = stage.populations * stage.drawn, len(survivors) // stage.populations
-    firsts = np.repeat(np.arange(stage.populations) * size, stage.drawn)
-    parents = firsts + (size * random.random(count) ** 2).astype(np.int64)
-    others = firsts + (size * random.random(count)).astype(np.int64)
-    is_mixed = random.random(count) < _MIXED
-    plans = _mixed(survivors[parents], survivors[np.where(is_mixed, others, parents)], random)
-    changed = np.flatnonzero(~is_mixed | (random.random(count) < _CHANGED))
-    while len(changed):
-        moves.make(plans, changed)
-        changed = changed[random.random(len(changed)) < _CHANGED_AGAIN]
-    return plans
-
-
-def _mixed(ones: RowPlans, others: RowPlans, random: np.random.Generator) -> RowPlans:
-    """Some consecutive ones of the layers in which plans differ are taken from the others."""
-    differ = (ones.starts != others.starts) | (ones.borders != others.borders)
-    differ |= np.any(ones.cuts != others.cuts, axis=2)
-    differ[:, 0] |= ones.parts != others.parts
-    number = np.cumsum(differ, axis=1)
-    length = 1 + np.floor((number[:, -1:] - 1) * random.random((len(ones), 1)))
-    first = np.floor((number[:, -1:] - length + 1) * random.random((len(ones), 1)))
-    taken = (number > first) & (number <= first + length)
-    return RowPlans(
-        starts=np.where(taken, others.starts, ones.starts),
-        cuts=np.where(taken[:, :, None], others.cuts, ones.cuts),
-        borders=np.where(taken, others.borders, ones.borders),
-        parts=np.where(taken[:, 0], others.parts, ones.parts),
-    )

@@ -50,6 +50,16 @@ class RowPlans:
         return self.borders & self.starts & self.ends
 
 
+def room(plans: RowPlans, count: int) -> RowPlans:
+    """So many plans like these, of which nothing is known yet."""
+    return RowPlans(
+        starts=np.empty((count, *plans.starts.shape[1:]), dtype=np.bool_),
+        cuts=np.empty((count, *plans.cuts.shape[1:]), dtype=np.int64),
+        borders=np.empty((count, *plans.borders.shape[1:]), dtype=np.bool_),
+        parts=np.empty(count, dtype=np.int64),
+    )
+
+
 def joined(batches: Sequence[RowPlans]) -> RowPlans:
     """All plans of several batches."""
     return RowPlans(

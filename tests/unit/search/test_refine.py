@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from legion.cost.tables import Array, Edge, Tables
 from legion.errors import InternalError
 from legion.search import refine
-from legion.search.evaluate import Evaluator
+from legion.search.evaluate import latencies_s
+from legion.search.native import NativeTables
 from legion.search.refine import Priced, best_by_kind, refined
 from legion.search.row_plans import RowPlans
 from legion.search.seeds import seeds, shared
@@ -84,7 +85,7 @@ def test_it_comes_near_the_best_of_all_plans() -> None:
     losses: list[float] = []
     for seed in range(12):
         tables = random_tables(seed)
-        best_s = min(float(Evaluator(tables).latencies_s(plans).min()) for plans in all_plans(tables))
+        best_s = min(float(latencies_s(NativeTables(tables), plans).min()) for plans in all_plans(tables))
         found_s = float(refined(tables, seeds(tables), 4000, seed).latency_s[0])
         assert found_s >= best_s * (1 - 1e-9)
         losses.append(found_s / best_s - 1)
@@ -97,14 +98,14 @@ def test_refining_never_loses(seed: int) -> None:
     tables = random_tables(seed)
     starts = seeds(tables)
     found = refined(tables, starts, 600, seed)
-    assert found.latency_s[0] <= Evaluator(tables).latencies_s(starts).min()
-    assert found.latency_s == pytest.approx(Evaluator(tables).latencies_s(found.plans), rel=1e-12)
+    assert found.latency_s[0] <= latencies_s(NativeTables(tables), starts).min()
+    assert found.latency_s == pytest.approx(latencies_s(NativeTables(tables), found.plans), rel=1e-12)
 
 
 @given(latencies=st.lists(st.integers(0, 9), min_size=24, max_size=24), survivors=st.integers(1, 5))
 def test_each_population_keeps_its_best(latencies: list[int], survivors: int) -> None:
     """Three populations, 3 plans of each in one batch and 5 in another; plans are told apart by their parts."""
-    stage = refine.Stage(populations=3, drawn=5, survivors=survivors, fraction=1.0)
+    stage = refine.Stage(populations=3, batches=1, survivors=survivors, fraction=1.0)
     found = numbered(latencies)
     kept = refine.best([found[np.arange(9)], found[np.arange(9, 24)]], stage)
     for population, (places, kept_s) in enumerate(
@@ -127,7 +128,7 @@ def numbered(latencies: list[int]) -> Priced:
 def test_plans_of_another_network_are_refused() -> None:
     tables = random_tables(0)
     with pytest.raises(InternalError, match="cuts"):
-        Evaluator(tables).latencies_s(numbered([1]).plans)
+        latencies_s(NativeTables(tables), numbered([1]).plans)
 
 
 def test_shares_that_are_kept_stay() -> None:
@@ -140,7 +141,7 @@ def test_shares_that_are_kept_stay() -> None:
 def test_of_each_kind_the_best() -> None:
     tables = random_tables(1)
     plans = seeds(tables)
-    found = Priced(plans=plans, latency_s=Evaluator(tables).latencies_s(plans))
+    found = Priced(plans=plans, latency_s=latencies_s(NativeTables(tables), plans))
     kinds = best_by_kind(found)
     groups = kinds.plans.starts.sum(axis=1)
     devices = (np.diff(kinds.plans.cuts, axis=2) > 0).any(axis=1).sum(axis=1)

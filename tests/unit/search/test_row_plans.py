@@ -20,8 +20,9 @@ from legion.plan.verify import verify
 from legion.policy.auto import scheme_of
 from legion.policy.base import Request
 from legion.search.bound import least_s
-from legion.search.evaluate import Evaluator
+from legion.search.evaluate import latencies_s
 from legion.search.moves import Moves
+from legion.search.native import NativeTables
 from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import alone, seeds, shared
 from legion.simulate.simulate import simulate
@@ -54,9 +55,8 @@ def simulated_s(name: str, plan: RowPlans, faster: float = 1.0) -> float:
 def changed(tables: Tables, seed: int, moves: int) -> RowPlans:
     """A seed with some moves made."""
     starts = seeds(tables)
-    plan, drawn = starts[[seed % len(starts)]], Moves(tables, np.random.default_rng(seed))
-    for _ in range(moves):
-        drawn.make(plan, np.array([0]))
+    plan = starts[[seed % len(starts)]]
+    Moves(NativeTables(tables)).change(plan, moves, np.random.PCG64(seed))
     return plan
 
 
@@ -68,7 +68,7 @@ def test_arrays_agree_with_the_simulator(name: str, parts: int) -> None:
     for seed in range(20):
         plan = changed(tables, 37 * seed, seed % 13)
         plan.parts[:] = parts
-        errors.append(abs(float(Evaluator(tables).latencies_s(plan)[0]) / simulated_s(name, plan) - 1))
+        errors.append(abs(float(latencies_s(NativeTables(tables), plan)[0]) / simulated_s(name, plan) - 1))
     assert max(errors) <= 0.15
     assert sorted(errors)[-2] <= 0.1
     assert np.mean(errors) <= 0.03
@@ -79,9 +79,12 @@ def test_parts_gain_and_cost_what_the_simulator_says(faster: int, parts: int, pa
     """On devices so fast that feeding them takes about as long as the first group does, and on slower ones."""
     tables = problem("resnet18", faster)[3]
     plan = shared(tables, tables.speeds)[[2]]
-    whole_s, simulated_whole_s = float(Evaluator(tables).latencies_s(plan)[0]), simulated_s("resnet18", plan, faster)
+    whole_s, simulated_whole_s = (
+        float(latencies_s(NativeTables(tables), plan)[0]),
+        simulated_s("resnet18", plan, faster),
+    )
     plan.parts[:] = parts
-    gain_s = whole_s - float(Evaluator(tables).latencies_s(plan)[0])
+    gain_s = whole_s - float(latencies_s(NativeTables(tables), plan)[0])
     simulated_gain_s = simulated_whole_s - simulated_s("resnet18", plan, faster)
     assert abs(simulated_gain_s) > 0.03 * simulated_whole_s
     assert (simulated_gain_s > 0) == pays
@@ -93,7 +96,7 @@ def test_one_device_alone_is_priced_as_by_the_simulator(name: str) -> None:
     tables = problem(name)[3]
     for device in range(len(SPEEDS)):
         plan = alone(tables, device)
-        assert float(Evaluator(tables).latencies_s(plan)[0]) == pytest.approx(simulated_s(name, plan), rel=0.01)
+        assert float(latencies_s(NativeTables(tables), plan)[0]) == pytest.approx(simulated_s(name, plan), rel=0.01)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -132,7 +135,7 @@ def test_a_way_in_carries_one_message_at_a_time() -> None:
         borders=np.zeros((1, 2), dtype=np.bool_),
         parts=np.ones(1, dtype=np.int64),
     )
-    assert Evaluator(tables).latencies_s(plan)[0] == pytest.approx(2 + 2 * 5 + 3, rel=0.1)
+    assert latencies_s(NativeTables(tables), plan)[0] == pytest.approx(2 + 2 * 5 + 3, rel=0.1)
 
 
 @pytest.mark.parametrize(("borders", "seconds"), [(False, 2 + 3 + 2), (True, 1 + 3 + 2)])
@@ -162,7 +165,7 @@ def test_borders_that_go_first_arrive_sooner(borders: bool, seconds: float) -> N
         borders=np.array([[borders, False]]),
         parts=np.ones(1, dtype=np.int64),
     )
-    assert Evaluator(tables).latencies_s(plan)[0] == pytest.approx(seconds)
+    assert latencies_s(NativeTables(tables), plan)[0] == pytest.approx(seconds)
 
 
 def handmade(name: str) -> Model:
@@ -194,7 +197,7 @@ def test_parts_that_nobody_reads_are_neither_fed_nor_in_the_bound(name: str, spe
     cost = replace(measured, handling_s={**nothing, CONTROLLER: 0.0}, savings=dict.fromkeys(nothing, NO_SAVING))
     tables = build_tables(model, demand, cost, tuple(speeds))
     plans = seeds(tables)
-    for place, arrays_s in enumerate(Evaluator(tables).latencies_s(plans)):
+    for place, arrays_s in enumerate(latencies_s(NativeTables(tables), plans)):
         scheme = scheme_of(Request(model=model, demand=demand, cost=cost), tables, plans[[place]])
         simulated = simulate(lower(model, demand, scheme), model, cost).latency_s
         assert least_s(tables) <= simulated * (1 + 1e-9)
@@ -206,7 +209,7 @@ def test_the_bound_of_equal_devices_is_near_a_fair_share() -> None:
     names = tuple("abcd")
     cost = cost_model(model, demand, counted_profile(model, dict.fromkeys(names, 0.01)), names)
     tables = build_tables(model, demand, cost, names)
-    shares = float(Evaluator(tables).latencies_s(alone(tables, 0))[0]) / len(names)
+    shares = float(latencies_s(NativeTables(tables), alone(tables, 0))[0]) / len(names)
     assert 0.5 * shares < least_s(tables) < 1.1 * shares
 
 
@@ -229,6 +232,6 @@ def test_a_batch_is_priced_as_its_plans_alone(fused: float) -> None:
     random = np.random.default_rng(0)
     plans.starts[:, 1:] &= random.random(plans.starts[:, 1:].shape) > fused
     plans.parts[:] = random.integers(1, 5, len(plans))
-    together = Evaluator(tables).latencies_s(plans)
+    together = latencies_s(NativeTables(tables), plans)
     for place in range(0, len(plans), 7):
-        assert Evaluator(tables).latencies_s(plans[[place]])[0] == pytest.approx(together[place], rel=1e-12)
+        assert latencies_s(NativeTables(tables), plans[[place]])[0] == pytest.approx(together[place], rel=1e-12)

@@ -1,0 +1,121 @@
+"""What is written in C, and the tables and plans that it takes."""
+
+from collections.abc import Iterable, Mapping
+from ctypes import CDLL, POINTER, Structure, c_bool, c_int64, c_void_p
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legion.cost.tables import Places, Tables
+from legion.errors import InternalError
+from legion.search.row_plans import RowPlans
+
+_COUNTS = ("devices", "layers", "sources")
+
+_ARRAYS: Mapping[str, type[np.generic]] = {
+    "extents": np.int64,
+    "bytes_per_unit": np.float64,
+    "first_place": np.int64,
+    "seconds": np.float64,
+    "saved_s": np.float64,
+    "first_edge": np.int64,
+    "edge_source": np.int64,
+    "edge_place": np.int64,
+    "edge_low": np.int64,
+    "edge_high": np.int64,
+    "first_reader": np.int64,
+    "reader": np.int64,
+    "reader_edge": np.int64,
+    "is_output": np.bool_,
+    "call_s": np.float64,
+    "message_s": np.float64,
+    "copy_s_per_byte": np.float64,
+    "latency_s": np.float64,
+    "seconds_per_byte": np.float64,
+    "speeds": np.float64,
+}
+
+_PLAN_ARRAYS = ("starts", "cuts", "borders", "parts")
+
+
+class _Tables(Structure):
+    """`tables_t` of `search.h`, where its members are described."""
+
+    _fields_ = (*((name, c_int64) for name in _COUNTS), *((name, c_void_p) for name in _ARRAYS))
+
+
+class _Plans(Structure):
+    """`plans_t` of `search.h`."""
+
+    _fields_ = tuple((name, c_void_p) for name in _PLAN_ARRAYS)
+
+
+library = CDLL(str(Path(__file__).with_name("libsearch.so")))
+library.latencies.argtypes = (POINTER(_Tables), c_int64, _Plans, c_void_p)
+library.latencies.restype = c_bool
+library.change.argtypes = (POINTER(_Tables), c_void_p, c_bool, c_int64, _Plans)
+library.change.restype = None
+library.descend.argtypes = (POINTER(_Tables), c_void_p, c_bool, c_int64, _Plans, c_int64, _Plans)
+library.descend.restype = None
+
+
+class NativeTables(_Tables):
+    """The tables of one network on some devices."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(len(tables.devices), tables.layers, len(tables.extents))
+        flat = _flat(tables)
+        self._held = [np.ascontiguousarray(flat[name], dtype) for name, dtype in _ARRAYS.items()]
+        for name, array in zip(_ARRAYS, self._held, strict=True):
+            setattr(self, name, array.ctypes.data)
+        self._row = (tables.layers, len(tables.devices) + 1)
+
+    def native(self, plans: RowPlans) -> _Plans:
+        """The plans where they lie, for as long as they do.
+
+        Raises InternalError for plans of other layers or devices, and for those that do not lie one after another.
+        """
+        arrays = (plans.starts, plans.cuts, plans.borders, plans.parts)
+        if plans.cuts.shape[1:] != self._row or not all(array.flags.c_contiguous for array in arrays):
+            raise InternalError(
+                f"plans of {plans.cuts.shape[1:]} cuts are used as if they had {self._row}, in one piece"
+            )
+        return _Plans(*(array.ctypes.data for array in arrays))
+
+
+def _flat(tables: Tables) -> dict[str, NDArray[Any]]:
+    """The arrays by the names of `tables_t`."""
+    edges = [edge for of_layer in tables.edges for edge in of_layer]
+    readers = [layer for layer, of_layer in enumerate(tables.edges) for _ in of_layer]
+    sources = np.array([edge.source for edge in edges])
+    by_source = np.argsort(sources, kind="stable")
+    return {
+        "extents": tables.extents,
+        "bytes_per_unit": tables.bytes_per_unit,
+        "first_place": _firsts(seconds.shape[1] for seconds in tables.seconds),
+        "seconds": np.concatenate(tables.seconds, axis=1).T,
+        "saved_s": np.concatenate(tables.saved_s, axis=1).T,
+        "first_edge": _firsts(map(len, tables.edges)),
+        "edge_source": sources,
+        "edge_place": _firsts(len(edge.low) for edge in edges),
+        "edge_low": np.concatenate([edge.low for edge in edges]),
+        "edge_high": np.concatenate([edge.high for edge in edges]),
+        "first_reader": _firsts(np.bincount(sources, minlength=len(tables.extents)).tolist()),
+        "reader": np.array(readers)[by_source],
+        "reader_edge": by_source,
+        "is_output": tables.is_output,
+        "call_s": tables.call_s,
+        "message_s": tables.message_s,
+        "copy_s_per_byte": tables.copy_s_per_byte,
+        "latency_s": tables.latency_s,
+        "seconds_per_byte": tables.seconds_per_byte,
+        "speeds": tables.speeds / tables.speeds.sum(),
+    }
+
+
+def _firsts(lengths: Iterable[int]) -> Places:
+    """Where each of several stretches begins that lie one after another, and where the last ends."""
+    return np.array([0, *accumulate(lengths)])
