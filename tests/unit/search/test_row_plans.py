@@ -23,7 +23,7 @@ from legion.search.bound import least_s
 from legion.search.evaluate import latencies_s
 from legion.search.moves import Moves
 from legion.search.native import NativeTables
-from legion.search.row_plans import RowPlans, joined
+from legion.search.row_plans import RowPlans, joined, room
 from legion.search.seeds import alone, seeds, shared
 from legion.simulate.simulate import simulate
 from support.networks import small
@@ -222,6 +222,46 @@ def test_moves_keep_plans_whole(name: str, seed: int, moves: int) -> None:
     assert (plan.cuts[0, :, 0] == 0).all()
     assert (plan.cuts[0, :, -1] == tables.extents[: tables.layers]).all()
     assert (np.diff(plan.cuts[0], axis=1) >= 0).all()
+    assert plan.parts[0] >= 1
+    for layer in range(tables.layers):
+        last = layer + int(np.argmax(plan.ends[0, layer:]))
+        in_proportion = plan.cuts[0, last] * tables.extents[layer] / tables.extents[last]
+        assert (plan.cuts[0, layer] == np.floor(in_proportion + 0.5)).all()
+    assert not (plan.borders[0] & tables.is_fed).any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(name=st.sampled_from(NETWORKS), seed=st.integers(0, 10_000), keep_shares=st.booleans())
+def test_descendants_are_whole_and_keep_shares_where_asked(name: str, seed: int, keep_shares: bool) -> None:
+    tables = problem(name)[3]
+    survivors = joined([changed(tables, seed + place, 12) for place in range(4)])
+    if keep_shares:
+        survivors.cuts[:] = survivors.cuts[0]
+    plans = room(survivors, 64)
+    Moves(NativeTables(tables), keep_shares=keep_shares).descend(survivors, plans, np.random.PCG64(seed))
+    assert plans.starts[:, 0].all()
+    assert (plans.cuts[:, :, 0] == 0).all()
+    assert (plans.cuts[:, :, -1] == tables.extents[: tables.layers]).all()
+    assert (np.diff(plans.cuts, axis=2) >= 0).all()
+    assert (plans.parts >= 1).all()
+    assert not keep_shares or (plans.cuts == survivors.cuts[0]).all()
+    assert len(np.unique(plans.starts, axis=0)) > 8
+
+
+def test_a_layer_of_a_descendant_is_a_survivors_or_changed() -> None:
+    """Of two survivors that differ everywhere; as often as not, most layers are those of one of them."""
+    tables = problem("vgg16")[3]
+    survivors = joined([shared(tables, tables.speeds)[[0]], alone(tables, 1)])
+    plans = room(survivors, 400)
+    Moves(NativeTables(tables)).descend(survivors, plans, np.random.PCG64(0))
+    split = survivors.cuts[0] != survivors.cuts[1]
+    of_first, of_second = (
+        np.any((plans.cuts == survivors.cuts[place]) & split, axis=2) & (plans.starts == survivors.starts[place])
+        for place in (0, 1)
+    )
+    mixed = of_first[:, 1:].any(axis=1) & of_second[:, 1:].any(axis=1)
+    assert 0.1 < mixed.mean() < 0.9
+    assert (of_first | of_second).mean() > 0.3
 
 
 @pytest.mark.parametrize("fused", (0.1, 0.9))
