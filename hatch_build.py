@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-from packaging.tags import sys_tags
+from packaging.tags import platform_tags
 
 FLAGS = ("-O2", "-std=c11", "-ffp-contract=off", "-shared", "-fPIC")
-"""No contraction: fused operations round otherwise, and the same search would find other plans on other processors."""
+"""No contraction: fused operations round otherwise, and prices would depend on the processor."""
 
 
 class CompileHook(BuildHookInterface):
@@ -23,11 +23,11 @@ class CompileHook(BuildHookInterface):
         compiler = shlex.split(os.environ.get("CC", "cc"))
         try:
             subprocess.run([*compiler, *FLAGS, "-o", library, *sorted(folder.glob("*.c")), "-lm"], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise SystemExit(
-                f"Legion needs a C compiler ({error}); on Debian: apt-get install gcc libc6-dev"
-            ) from error
+        except FileNotFoundError as error:
+            raise SystemExit("Legion needs a C compiler; on Debian: apt-get install gcc libc6-dev") from error
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"the C compiler {compiler[0]} failed; what it printed says why") from error
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{next(sys_tags()).platform}"
+        build_data["tag"] = f"py3-none-{next(platform_tags())}"
         if version == "standard":
             build_data["force_include"][str(library)] = "legion/search/libsearch.so"

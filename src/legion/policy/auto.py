@@ -29,7 +29,7 @@ from legion.search.seeds import seeds, shared
 from legion.simulate.typical import typical_frame
 
 EVALUATIONS = 400_000
-"""Plans priced in a search, at most."""
+"""Plans priced in a search, or about so many."""
 
 _PRICED_LAYERS = 26_000_000
 """The layers of all plans that are priced: of deep networks there are fewer plans, so that none takes too long."""

@@ -8,47 +8,47 @@
 /* Half-open; empty where `low` is not below `high`. */
 typedef struct {
     place low, high;
-} interval;
+} interval_t;
 
 /* Of one source, what one node sends to a device, and what this takes it. */
 typedef struct {
     place units;
     double handling_s;
-} transfer;
+} transfer_t;
 
 /* One plan, as far as it is priced. */
 typedef struct {
-    interval *share;      /* (layer, device): what a device owns */
-    interval *own;        /* (layer, device): what it computes */
-    interval *held;       /* (source, device): what it has, computed or received */
-    place *group;         /* (layer) */
-    place *pieces;        /* (layer): in how many each device computes it */
-    bool *leaves;         /* (layer): whether another group or the controller reads it */
-    double *ready;        /* (group, device): from when on a device that takes part can send its outputs */
-    double *clock;        /* (node): until when it computes, copies or hands over */
-    double *out_free;     /* (node): until when its way out is booked */
-    double *in_taken;     /* (node): from when its way in is booked... */
-    double *in_free;      /* ...and until when */
-    double *arrived;      /* (device): when all is there that its group reads */
-    double *run_s;        /* (device): what the run of its group takes */
-    bool *takes_part;     /* (device): whether it computes any of the group */
-    transfer *transfers;  /* (sender, device): those of one source that are not booked yet */
-    double *handed_over;  /* (sender): until when it hands over */
-    place *order;         /* (device) */
-    interval *whole;      /* (device) */
+    interval_t *share;      /* (layer, device): what a device owns */
+    interval_t *own;        /* (layer, device): what it computes */
+    interval_t *held;       /* (source, device): what it has, computed or received */
+    place *group;           /* (layer) */
+    place *pieces;          /* (layer): in how many each device computes it */
+    bool *leaves;           /* (layer): whether another group or the controller reads it */
+    double *ready;          /* (group, device): from when on a device that takes part can send its outputs */
+    double *clock;          /* (node): until when it computes, copies or hands over */
+    double *out_free;       /* (node): until when its way out is booked */
+    double *in_taken;       /* (node): from when its way in is booked... */
+    double *in_free;        /* ...and until when */
+    double *arrived;        /* (device): when all is there that its group reads */
+    double *run_s;          /* (device): what the run of its group takes */
+    bool *takes_part;       /* (device): whether it computes any of the group */
+    transfer_t *transfers;  /* (sender, device): those of one source that are not booked yet */
+    double *handed_over;    /* (sender): until when it hands over */
+    place *order;           /* (device) */
+    interval_t *whole;      /* (device) */
 } plan_t;
 
 static double later(double one, double other) { return one > other ? one : other; }
 
-static place units(interval it) { return most(it.high - it.low, 0); }
+static place units(interval_t it) { return most(it.high - it.low, 0); }
 
-static interval common(interval one, interval other) {
-    return (interval){most(one.low, other.low), least(one.high, other.high)};
+static interval_t common(interval_t one, interval_t other) {
+    return (interval_t){most(one.low, other.low), least(one.high, other.high)};
 }
 
 /* What a device needs of an edge's source to compute what it does of the reader, which is not nothing. */
-static interval needed(const tables_t *t, place edge, interval own) {
-    return (interval){t->edge_low[t->edge_place[edge] + own.low], t->edge_high[t->edge_place[edge] + own.high]};
+static interval_t needed(const tables_t *t, place edge, interval_t own) {
+    return (interval_t){t->edge_low[t->edge_place[edge] + own.low], t->edge_high[t->edge_place[edge] + own.high]};
 }
 
 /* What each device computes of the first `layers`: its share, if that leaves the group, and what its group needs. */
@@ -58,15 +58,15 @@ static void demand(const tables_t *t, plan_t *p, place layers) {
         for (place k = t->first_reader[layer]; k < t->first_reader[layer + 1]; k++)
             p->leaves[layer] |= p->group[t->reader[k]] != p->group[layer];
         for (place device = 0; device < t->devices; device++) {
-            interval own = {t->extents[layer], 0}, share = p->share[layer * t->devices + device];
+            interval_t own = {t->extents[layer], 0}, share = p->share[layer * t->devices + device];
             if (p->leaves[layer] && units(share)) own = share;
             for (place k = t->first_reader[layer]; k < t->first_reader[layer + 1]; k++) {
-                interval reads = p->own[t->reader[k] * t->devices + device];
+                interval_t reads = p->own[t->reader[k] * t->devices + device];
                 if (p->group[t->reader[k]] != p->group[layer] || !units(reads)) continue;
-                interval need = needed(t, t->reader_edge[k], reads);
-                if (units(need)) own = (interval){least(own.low, need.low), most(own.high, need.high)};
+                interval_t need = needed(t, t->reader_edge[k], reads);
+                if (units(need)) own = (interval_t){least(own.low, need.low), most(own.high, need.high)};
             }
-            if (!units(own)) own = (interval){0, 0};
+            if (!units(own)) own = (interval_t){0, 0};
             p->own[layer * t->devices + device] = p->held[layer * t->devices + device] = own;
         }
     }
@@ -75,24 +75,23 @@ static void demand(const tables_t *t, plan_t *p, place layers) {
 /* One node hands over so many units of a source in so many messages; what is not `all` it has is copied first. */
 static void hand_over(const tables_t *t, plan_t *p, place source, place sender, place device, place size, place all,
                       place messages) {
-    bool fed = source >= t->layers;
-    place node = fed ? t->devices : sender;
+    place node = source < t->layers ? sender : t->devices;
     double copy_s = size == all ? 0.0 : size * t->bytes_per_unit[source] * t->copy_s_per_byte[node];
     double handling_s = copy_s + messages * t->message_s[node];
-    p->transfers[sender * t->devices + device] = (transfer){size, handling_s};
+    p->transfers[sender * t->devices + device] = (transfer_t){size, handling_s};
     p->clock[node] += handling_s;
 }
 
-/* In how many messages the controller feeds a device what it needs and does not have: one or none. */
-static place fed(const tables_t *t, plan_t *p, place source, place device, interval need) {
+/* The controller feeds a device what it needs and does not have; in how many messages: one or none. */
+static place feed(const tables_t *t, plan_t *p, place source, place device, interval_t need) {
     place size = units(need) - units(common(need, p->held[source * t->devices + device]));
     if (size) hand_over(t, p, source, 0, device, size, t->extents[source], 1);
     return size > 0;
 }
 
-/* In how many messages one device sends another what it owns of `need` and the other does not have. */
-static place sent(const tables_t *t, plan_t *p, place source, place sender, place device, interval need) {
-    interval part = common(need, p->share[source * t->devices + sender]);
+/* One device sends another what it owns of `need` and the other does not have; in how many messages. */
+static place send(const tables_t *t, plan_t *p, place source, place sender, place device, interval_t need) {
+    interval_t part = common(need, p->share[source * t->devices + sender]);
     place size = units(part) - units(common(part, p->held[source * t->devices + device]));
     if (!size) return 0;
     place all = units(p->own[source * t->devices + sender]), pieces = least(p->pieces[source], all);
@@ -101,15 +100,15 @@ static place sent(const tables_t *t, plan_t *p, place source, place sender, plac
     return messages;
 }
 
-/* In how many messages all others send a device what they own of `need`; owners lie in the order of the devices. */
-static place received(const tables_t *t, plan_t *p, place source, place device, interval need) {
-    const interval *share = p->share + source * t->devices, held = p->held[source * t->devices + device];
+/* All others send a device what they own of `need`; in how many messages. Owners lie in the order of the devices. */
+static place receive(const tables_t *t, plan_t *p, place source, place device, interval_t need) {
+    const interval_t *share = p->share + source * t->devices, held = p->held[source * t->devices + device];
     place messages = 0;
     if (held.low <= need.low && need.high <= held.high) return 0;
     for (place sender = device - 1; sender >= 0 && share[sender].high > need.low; sender--)
-        messages += sent(t, p, source, sender, device, need);
+        messages += send(t, p, source, sender, device, need);
     for (place sender = device + 1; sender < t->devices && share[sender].low < need.high; sender++)
-        messages += sent(t, p, source, sender, device, need);
+        messages += send(t, p, source, sender, device, need);
     return messages;
 }
 
@@ -135,7 +134,7 @@ static void book_all(const tables_t *t, plan_t *p, place source, place senders) 
     for (place offset = 1 - senders; offset < t->devices; offset++)
         for (place sender = most(0, -offset); sender < least(senders, t->devices - offset); sender++) {
             place device = sender + offset;
-            transfer *it = p->transfers + sender * t->devices + device;
+            transfer_t *it = p->transfers + sender * t->devices + device;
             if (!it->units) continue;
             p->handed_over[sender] += it->handling_s;
             book(t, p, source < t->layers ? sender : t->devices, device, p->handed_over[sender],
@@ -146,16 +145,17 @@ static void book_all(const tables_t *t, plan_t *p, place source, place senders) 
 
 /* Bring what a layer needs of a source from outside its group, and assemble it. */
 static void bring(const tables_t *t, plan_t *p, place layer, place edge) {
-    place source = t->edge_source[edge], all_messages = 0, senders = source < t->layers ? t->devices : 1;
-    const double *from = source < t->layers ? p->ready + p->group[source] * t->devices : p->clock + t->devices;
-    memcpy(p->handed_over, from, senders * sizeof *from);
+    place source = t->edge_source[edge], all_messages = 0;
+    bool is_input = source >= t->layers;
+    place senders = is_input ? 1 : t->devices;
+    const double *ready = is_input ? p->clock + t->devices : p->ready + p->group[source] * t->devices;
+    memcpy(p->handed_over, ready, senders * sizeof *ready);
     for (place device = 0; device < t->devices; device++) {
-        interval own = p->own[layer * t->devices + device], need = units(own) ? needed(t, edge, own) : own;
+        interval_t own = p->own[layer * t->devices + device], need = units(own) ? needed(t, edge, own) : own;
         if (!units(need)) continue;
-        bool is_input = source >= t->layers;
-        place messages = is_input ? fed(t, p, source, device, need) : received(t, p, source, device, need);
+        place messages = is_input ? feed(t, p, source, device, need) : receive(t, p, source, device, need);
         all_messages += messages;
-        interval *held = p->held + source * t->devices + device;
+        interval_t *held = p->held + source * t->devices + device;
         bool in_one_piece = !units(*held) && messages == 1;
         if (need.low == held->low && need.high == held->high)
             in_one_piece = is_input || least(p->pieces[source], units(p->own[source * t->devices + device])) <= 1;
@@ -172,13 +172,13 @@ static double alone_s(const tables_t *t, place layer, place device, place size) 
 }
 
 /* Of what a device owns of a layer, what no other device needs. */
-static interval interior(const tables_t *t, const plan_t *p, place layer, place device) {
-    interval share = p->share[layer * t->devices + device], inner = share;
+static interval_t interior(const tables_t *t, const plan_t *p, place layer, place device) {
+    interval_t share = p->share[layer * t->devices + device], inner = share;
     for (place k = t->first_reader[layer]; k < t->first_reader[layer + 1]; k++)
         for (place other = 0; other < t->devices; other++) {
-            interval reads = p->own[t->reader[k] * t->devices + other];
+            interval_t reads = p->own[t->reader[k] * t->devices + other];
             if (other == device || !units(reads)) continue;
-            interval piece = common(share, needed(t, t->reader_edge[k], reads));
+            interval_t piece = common(share, needed(t, t->reader_edge[k], reads));
             if (!units(piece)) continue;
             if (piece.low == share.low)
                 inner.low = most(inner.low, piece.high);
@@ -194,7 +194,7 @@ static interval interior(const tables_t *t, const plan_t *p, place layer, place 
    end. Where others need nothing or everything there are no parts. */
 static double borders_first_s(const tables_t *t, const plan_t *p, place layer, place device, double end_s,
                               double *ready) {
-    interval share = p->share[layer * t->devices + device], inner = interior(t, p, layer, device);
+    interval_t share = p->share[layer * t->devices + device], inner = interior(t, p, layer, device);
     *ready = end_s;
     if (!units(inner) || units(inner) == units(share)) return end_s;
     double begun_s = end_s - alone_s(t, layer, device, units(share));
@@ -233,7 +233,7 @@ static void compute(const tables_t *t, plan_t *p, place first, place end, bool b
 
 /* The first group in parts: all devices are fed for one before any is fed for the next. */
 static void compute_in_parts(const tables_t *t, plan_t *p, place end, place parts) {
-    interval *share = p->share + (end - 1) * t->devices;
+    interval_t *share = p->share + (end - 1) * t->devices;
     memcpy(p->whole, share, t->devices * sizeof *share);
     memset(p->share, 0, (end - 1) * t->devices * sizeof *share);
     for (place part = 0; part < parts; part++) {
@@ -276,13 +276,13 @@ static void share_out(const tables_t *t, plan_t *p, const place *cuts) {
     for (place layer = 0; layer < t->layers; layer++)
         for (place device = 0; device < t->devices; device++) {
             const place *cut = cuts + layer * (t->devices + 1) + device;
-            p->share[layer * t->devices + device] = (interval){cut[0], cut[1]};
+            p->share[layer * t->devices + device] = (interval_t){cut[0], cut[1]};
         }
 }
 
 static void begin(const tables_t *t, plan_t *p, plans_t plan) {
-    for (place layer = 0, group = -1; layer < t->layers; layer++) {
-        p->group[layer] = group += plan.starts[layer];
+    for (place layer = 0, group = 0; layer < t->layers; layer++) {
+        p->group[layer] = group += layer && plan.starts[layer];
         p->pieces[layer] = 1;
     }
     for (place node = 0; node <= t->devices; node++)

@@ -5,8 +5,6 @@ a first group in parts they say that all can be sent when the last part is done.
 has the last word on the best of them.
 """
 
-from ctypes import byref
-
 import numpy as np
 
 from legion.cost.tables import Array
@@ -20,6 +18,6 @@ def latencies_s(tables: NativeTables, plans: RowPlans) -> Array:
     Raises MemoryError where there is too little of it to price one.
     """
     seconds = np.empty(len(plans))
-    if not library.latencies(byref(tables), len(plans), tables.native(plans), seconds.ctypes.data):
+    if not library.latencies(tables, len(plans), tables.native(plans), seconds.ctypes.data):
         raise MemoryError(f"too little memory to price a plan of {plans.cuts.shape[1]} layers")
     return seconds

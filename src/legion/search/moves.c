@@ -50,7 +50,8 @@ static bool chance(const draft_t *d, double odds) { return fraction(d) < odds; }
 static bool coin(const draft_t *d) { return chance(d, 0.5); }
 
 static double normal(const draft_t *d) {
-    return sqrt(-2.0 * log(1.0 - fraction(d))) * cos(6.283185307179586 * fraction(d));
+    double length = sqrt(-2.0 * log(1.0 - fraction(d)));
+    return length * cos(6.283185307179586 * fraction(d));
 }
 
 static place *cuts_of(const draft_t *d, place layer) { return d->plan.cuts + layer * (d->t->devices + 1); }
@@ -286,12 +287,6 @@ static void copy(const tables_t *t, plans_t to, plans_t plan) {
     memcpy(to.cuts, plan.cuts, t->layers * (t->devices + 1) * sizeof *to.cuts);
     memcpy(to.borders, plan.borders, t->layers * sizeof *to.borders);
     *to.parts = *plan.parts;
-}
-
-/* Change a plan by so many moves. */
-void change(const tables_t *t, random_t *random, bool keep_shares, place moves, plans_t plan) {
-    draft_t draft = {t, random, plan};
-    for (; moves > 0; moves--) move(&draft, keep_shares);
 }
 
 /* `count` new plans from `size` survivors, of which the first are the best: parents are drawn so that the better of two

@@ -4,8 +4,6 @@ A change shares one layer out anew, or several that follow, moves where groups b
 draws the number of parts; layers inside a group are then shared out as its last one is.
 """
 
-from ctypes import byref
-
 import numpy as np
 
 from legion.search.native import NativeTables, library
@@ -19,16 +17,10 @@ class Moves:
         self._tables = tables
         self._keep_shares = keep_shares
 
-    def change(self, plan: RowPlans, moves: int, random: np.random.BitGenerator) -> None:
-        """Change the first plan of a batch, in place, by so many moves of any kind."""
-        library.change(
-            byref(self._tables), random.ctypes.bit_generator, self._keep_shares, moves, self._tables.native(plan)
-        )
-
     def descend(self, survivors: RowPlans, descendants: RowPlans, random: np.random.BitGenerator) -> None:
-        """Draw all `descendants` anew from the survivors; those that come first are parents more often."""
+        """Overwrite `descendants` with new plans; survivors that come first are parents more often."""
         library.descend(
-            byref(self._tables),
+            self._tables,
             random.ctypes.bit_generator,
             self._keep_shares,
             len(survivors),

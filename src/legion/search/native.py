@@ -38,7 +38,12 @@ _ARRAYS: Mapping[str, type[np.generic]] = {
     "speeds": np.float64,
 }
 
-_PLAN_ARRAYS = ("starts", "cuts", "borders", "parts")
+_PLAN_ARRAYS: Mapping[str, type[np.generic]] = {
+    "starts": np.bool_,
+    "cuts": np.int64,
+    "borders": np.bool_,
+    "parts": np.int64,
+}
 
 
 class _Tables(Structure):
@@ -53,11 +58,16 @@ class _Plans(Structure):
     _fields_ = tuple((name, c_void_p) for name in _PLAN_ARRAYS)
 
 
-library = CDLL(str(Path(__file__).with_name("libsearch.so")))
+def _loaded(path: Path) -> CDLL:
+    try:
+        return CDLL(str(path))
+    except OSError as error:
+        raise ImportError(f"{path.name} cannot be loaded ({error}); install Legion again, which compiles it") from error
+
+
+library = _loaded(Path(__file__).with_name("libsearch.so"))
 library.latencies.argtypes = (POINTER(_Tables), c_int64, _Plans, c_void_p)
 library.latencies.restype = c_bool
-library.change.argtypes = (POINTER(_Tables), c_void_p, c_bool, c_int64, _Plans)
-library.change.restype = None
 library.descend.argtypes = (POINTER(_Tables), c_void_p, c_bool, c_int64, _Plans, c_int64, _Plans)
 library.descend.restype = None
 
@@ -71,18 +81,18 @@ class NativeTables(_Tables):
         self._held = [np.ascontiguousarray(flat[name], dtype) for name, dtype in _ARRAYS.items()]
         for name, array in zip(_ARRAYS, self._held, strict=True):
             setattr(self, name, array.ctypes.data)
-        self._row = (tables.layers, len(tables.devices) + 1)
 
     def native(self, plans: RowPlans) -> _Plans:
         """The plans where they lie, for as long as they do.
 
-        Raises InternalError for plans of other layers or devices, and for those that do not lie one after another.
+        Raises InternalError for plans of other layers or devices, and for arrays that are not in one piece.
         """
+        count, layers, row = len(plans), self.layers, self.devices + 1
+        shapes = (count, layers), (count, layers, row), (count, layers), (count,)
         arrays = (plans.starts, plans.cuts, plans.borders, plans.parts)
-        if plans.cuts.shape[1:] != self._row or not all(array.flags.c_contiguous for array in arrays):
-            raise InternalError(
-                f"plans of {plans.cuts.shape[1:]} cuts are used as if they had {self._row}, in one piece"
-            )
+        for array, shape, dtype in zip(arrays, shapes, _PLAN_ARRAYS.values(), strict=True):
+            if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
+                raise InternalError(f"plans hold {array.shape} {array.dtype}; {shape} in one piece is meant")
         return _Plans(*(array.ctypes.data for array in arrays))
 
 

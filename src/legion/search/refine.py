@@ -52,7 +52,9 @@ class Priced:
 
 
 def refined(tables: Tables, starts: RowPlans, evaluations: int, seed: int, *, keep_shares: bool = False) -> Priced:
-    """The best plans found from those of `starts`, within about so many evaluations: one of each kind, the best first.
+    """The best plans found from those of `starts`: one of each kind, the best first.
+
+    About so many are priced, at least those of a round of each stage.
 
     Each round draws plans from those that survived, the better the more often, gives some of them layers of others, and
     changes them at random; the best of all survive. So what was found in different layers comes together. A plan's kind
@@ -122,7 +124,7 @@ def _joined(several: Sequence[Priced]) -> Priced:
 def best(several: Sequence[Priced], stage: Stage) -> Priced:
     """Population by population the survivors, the best first; of those that take equally long, the others come last.
 
-    In each of several batches, populations lie one after another.
+    In each of `several`, populations lie one after another.
     """
     all_plans = _joined(several)
     sizes = [len(each.plans) for each in several]

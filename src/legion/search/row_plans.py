@@ -31,7 +31,7 @@ class RowPlans:
         return len(self.starts)
 
     def __getitem__(self, chosen: slice | Sequence[int] | NDArray[np.int64]) -> "RowPlans":
-        """The batch of the plans chosen."""
+        """The batch of the plans chosen; one of a slice shares their memory."""
         return RowPlans(
             starts=self.starts[chosen],
             cuts=self.cuts[chosen],

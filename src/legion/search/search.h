@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A place among units, layers, devices..., or how many there are. */
 typedef int64_t place;
 
 /* `legion.cost.tables.Tables`, flat; nodes are the devices, then the controller. A layer's seconds begin at its

@@ -1,6 +1,7 @@
 """What the search finds: never worse than its starts, near the best of all plans where these can be counted."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legion.cost.tables import Array, Edge, Tables
+from legion.cost.tables import Tables
 from legion.errors import InternalError
 from legion.search import refine
 from legion.search.evaluate import latencies_s
@@ -16,51 +17,7 @@ from legion.search.native import NativeTables
 from legion.search.refine import Priced, best_by_kind, refined
 from legion.search.row_plans import RowPlans
 from legion.search.seeds import seeds, shared
-
-DEVICES = ("a", "b")
-NODES = len(DEVICES) + 1
-
-
-def random_tables(seed: int) -> Tables:
-    """Three or four layers in a row, with a short cut past one of them as often as not; all costs are drawn."""
-    random = np.random.default_rng(seed)
-    layers = int(random.integers(3, 5))
-    extents = np.append(random.integers(2, 6 if layers == 3 else 5, size=layers), 5)
-    seconds = tuple(drawn_seconds(random, int(extent)) for extent in extents[:layers])
-    sources = [layers, *range(layers - 1)]
-    edges = [(edge(random, int(extents[source]), int(extents[layer]), source),) for layer, source in enumerate(sources)]
-    if random.integers(2):
-        edges[-1] += (edge(random, int(extents[layers - 3]), int(extents[layers - 1]), layers - 3),)
-    return Tables(
-        devices=DEVICES,
-        extents=extents,
-        bytes_per_unit=random.uniform(0.5, 2.0, layers + 1),
-        seconds=seconds,
-        saved_s=tuple(0.1 * each for each in seconds),
-        breadths=np.ones(layers),
-        edges=tuple(edges),
-        is_output=np.arange(layers) == layers - 1,
-        call_s=random.uniform(0.0, 0.1, len(DEVICES)),
-        message_s=random.uniform(0.0, 0.1, NODES),
-        copy_s_per_byte=random.uniform(0.0, 0.02, NODES),
-        latency_s=random.uniform(0.0, 0.05, (NODES, NODES)),
-        seconds_per_byte=random.uniform(0.0, 0.3, (NODES, NODES)),
-    )
-
-
-def drawn_seconds(random: np.random.Generator, extent: int) -> Array:
-    """The more units the longer, the less for each."""
-    units = np.arange(extent + 1)
-    return random.uniform(0.5, 3.0, (len(DEVICES), 1)) * (units / extent) ** random.uniform(0.6, 1.0)
-
-
-def edge(random: np.random.Generator, source_extent: int, extent: int, source: int) -> Edge:
-    """A window around the place in proportion."""
-    reach = int(random.integers(0, 2))
-    low = np.floor(np.arange(extent) * source_extent / extent).astype(np.int64) - reach
-    high = np.ceil(np.arange(1, extent + 1) * source_extent / extent).astype(np.int64) + reach
-    low, high = np.maximum(low, 0), np.minimum(high, source_extent)
-    return Edge(source=source, low=np.append(low, low[-1]), high=np.append(high[0], high))
+from unit.search.problems import random_tables
 
 
 def all_plans(tables: Tables) -> Iterator[RowPlans]:
@@ -125,10 +82,24 @@ def numbered(latencies: list[int]) -> Priced:
     return Priced(plans=plans, latency_s=np.array(latencies, dtype=np.float64))
 
 
-def test_plans_of_another_network_are_refused() -> None:
+def test_plans_of_another_network_or_kind_are_refused() -> None:
     tables = random_tables(0)
-    with pytest.raises(InternalError, match="cuts"):
-        latencies_s(NativeTables(tables), numbered([1]).plans)
+    narrow = replace(seeds(tables), cuts=seeds(tables).cuts.astype(np.int32))
+    for plans in (numbered([1]).plans, narrow):
+        with pytest.raises(InternalError, match="plans hold"):
+            latencies_s(NativeTables(tables), plans)
+
+
+def test_the_number_of_processors_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables, found = random_tables(1), list[Priced]()
+    for processors in (1, 4):
+        monkeypatch.setattr(refine.os, "cpu_count", lambda processors=processors: processors)
+        found.append(refined(tables, seeds(tables), 4000, seed=0))
+    one, four = (each.plans for each in found)
+    assert (one.cuts == four.cuts).all()
+    assert (one.starts == four.starts).all()
+    assert (one.borders == four.borders).all()
+    assert (one.parts == four.parts).all()
 
 
 def test_shares_that_are_kept_stay() -> None:

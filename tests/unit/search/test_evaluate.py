@@ -1,7 +1,6 @@
-"""The arrays' latency against the simulator's, the bound against both, and what moves may do to a plan."""
+"""The search's latency against the simulator's, and the bound against both."""
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -10,59 +9,27 @@ from hypothesis import strategies as st
 
 from legion.cost.fit import cost_model
 from legion.cost.layer_cost import NO_SAVING
-from legion.cost.model import CostModel
 from legion.cost.tables import Edge, Tables, build_tables
 from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.plan.lower import lower
 from legion.plan.scheme import CONTROLLER
-from legion.plan.verify import verify
 from legion.policy.auto import scheme_of
 from legion.policy.base import Request
 from legion.search.bound import least_s
 from legion.search.evaluate import latencies_s
-from legion.search.moves import Moves
 from legion.search.native import NativeTables
-from legion.search.row_plans import RowPlans, joined, room
+from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import alone, seeds, shared
 from legion.simulate.simulate import simulate
-from support.networks import small
 from support.profiles import counted_profile
 from unit.geometry.geometry_building import make_model, node
-
-NETWORKS = ("vgg16", "resnet18", "mobilenetv2", "yolov2")
-SPEEDS = {"a": 0.01, "b": 0.004, "c": 0.007}
-"""Slow against the links, so that splitting pays even for small networks."""
-
-
-@cache
-def problem(name: str, faster: float = 1.0) -> tuple[Model, Demand, CostModel, Tables]:
-    model = small(name).model
-    demand = Demand(model)
-    profile = counted_profile(model, {device: faster * speed for device, speed in SPEEDS.items()})
-    cost = cost_model(model, demand, profile, tuple(SPEEDS))
-    return model, demand, cost, build_tables(model, demand, cost, tuple(SPEEDS))
-
-
-def simulated_s(name: str, plan: RowPlans, faster: float = 1.0) -> float:
-    model, demand, cost, tables = problem(name, faster)
-    scheme = scheme_of(Request(model=model, demand=demand, cost=cost), tables, plan)
-    programs = lower(model, demand, scheme)
-    verify(model, demand, programs)
-    return simulate(programs, model, cost).latency_s
-
-
-def changed(tables: Tables, seed: int, moves: int) -> RowPlans:
-    """A seed with some moves made."""
-    starts = seeds(tables)
-    plan = starts[[seed % len(starts)]]
-    Moves(NativeTables(tables)).change(plan, moves, np.random.PCG64(seed))
-    return plan
+from unit.search.problems import NETWORKS, SPEEDS, changed, problem, simulated_s
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("parts", [1, 2, 4])
-def test_arrays_agree_with_the_simulator(name: str, parts: int) -> None:
+def test_latencies_agree_with_the_simulator(name: str, parts: int) -> None:
     """Within a tenth, but for one plan in twenty: the order differs in which messages take a port."""
     tables, errors = problem(name)[3], []
     for seed in range(20):
@@ -197,11 +164,11 @@ def test_parts_that_nobody_reads_are_neither_fed_nor_in_the_bound(name: str, spe
     cost = replace(measured, handling_s={**nothing, CONTROLLER: 0.0}, savings=dict.fromkeys(nothing, NO_SAVING))
     tables = build_tables(model, demand, cost, tuple(speeds))
     plans = seeds(tables)
-    for place, arrays_s in enumerate(latencies_s(NativeTables(tables), plans)):
+    for place, latency_s in enumerate(latencies_s(NativeTables(tables), plans)):
         scheme = scheme_of(Request(model=model, demand=demand, cost=cost), tables, plans[[place]])
         simulated = simulate(lower(model, demand, scheme), model, cost).latency_s
         assert least_s(tables) <= simulated * (1 + 1e-9)
-        assert float(arrays_s) == pytest.approx(simulated, rel=0.1)
+        assert float(latency_s) == pytest.approx(simulated, rel=0.1)
 
 
 def test_the_bound_of_equal_devices_is_near_a_fair_share() -> None:
@@ -213,60 +180,9 @@ def test_the_bound_of_equal_devices_is_near_a_fair_share() -> None:
     assert 0.5 * shares < least_s(tables) < 1.1 * shares
 
 
-@settings(max_examples=60, deadline=None)
-@given(name=st.sampled_from(NETWORKS), seed=st.integers(0, 10_000), moves=st.integers(1, 30))
-def test_moves_keep_plans_whole(name: str, seed: int, moves: int) -> None:
-    tables = problem(name)[3]
-    plan = changed(tables, seed, moves)
-    assert plan.starts[0, 0]
-    assert (plan.cuts[0, :, 0] == 0).all()
-    assert (plan.cuts[0, :, -1] == tables.extents[: tables.layers]).all()
-    assert (np.diff(plan.cuts[0], axis=1) >= 0).all()
-    assert plan.parts[0] >= 1
-    for layer in range(tables.layers):
-        last = layer + int(np.argmax(plan.ends[0, layer:]))
-        in_proportion = plan.cuts[0, last] * tables.extents[layer] / tables.extents[last]
-        assert (plan.cuts[0, layer] == np.floor(in_proportion + 0.5)).all()
-    assert not (plan.borders[0] & tables.is_fed).any()
-
-
-@settings(max_examples=30, deadline=None)
-@given(name=st.sampled_from(NETWORKS), seed=st.integers(0, 10_000), keep_shares=st.booleans())
-def test_descendants_are_whole_and_keep_shares_where_asked(name: str, seed: int, keep_shares: bool) -> None:
-    tables = problem(name)[3]
-    survivors = joined([changed(tables, seed + place, 12) for place in range(4)])
-    if keep_shares:
-        survivors.cuts[:] = survivors.cuts[0]
-    plans = room(survivors, 64)
-    Moves(NativeTables(tables), keep_shares=keep_shares).descend(survivors, plans, np.random.PCG64(seed))
-    assert plans.starts[:, 0].all()
-    assert (plans.cuts[:, :, 0] == 0).all()
-    assert (plans.cuts[:, :, -1] == tables.extents[: tables.layers]).all()
-    assert (np.diff(plans.cuts, axis=2) >= 0).all()
-    assert (plans.parts >= 1).all()
-    assert not keep_shares or (plans.cuts == survivors.cuts[0]).all()
-    assert len(np.unique(plans.starts, axis=0)) > 8
-
-
-def test_a_layer_of_a_descendant_is_a_survivors_or_changed() -> None:
-    """Of two survivors that differ everywhere; as often as not, most layers are those of one of them."""
-    tables = problem("vgg16")[3]
-    survivors = joined([shared(tables, tables.speeds)[[0]], alone(tables, 1)])
-    plans = room(survivors, 400)
-    Moves(NativeTables(tables)).descend(survivors, plans, np.random.PCG64(0))
-    split = survivors.cuts[0] != survivors.cuts[1]
-    of_first, of_second = (
-        np.any((plans.cuts == survivors.cuts[place]) & split, axis=2) & (plans.starts == survivors.starts[place])
-        for place in (0, 1)
-    )
-    mixed = of_first[:, 1:].any(axis=1) & of_second[:, 1:].any(axis=1)
-    assert 0.1 < mixed.mean() < 0.9
-    assert (of_first | of_second).mean() > 0.3
-
-
 @pytest.mark.parametrize("fused", (0.1, 0.9))
 def test_a_batch_is_priced_as_its_plans_alone(fused: float) -> None:
-    """Where most plans exchange at a layer, and where few do."""
+    """Nothing of one plan stays in the room for the next."""
     tables = problem("resnet18")[3]
     plans = joined([seeds(tables), *(changed(tables, seed, 12) for seed in range(20))])
     random = np.random.default_rng(0)
