@@ -66,12 +66,6 @@ static bool ends_and_splits(const draft_t *d, place layer) { return ends(d, laye
 
 static bool is_group(const draft_t *d, place layer) { return starts(d, layer) && ends(d, layer); }
 
-static bool is_fed(const draft_t *d, place layer) {
-    for (place edge = d->t->first_edge[layer]; edge < d->t->first_edge[layer + 1]; edge++)
-        if (d->t->edge_source[edge] >= d->t->layers) return true;
-    return false;
-}
-
 /* A layer for which this holds, if there is any. */
 static place any(const draft_t *d, condition_t holds) {
     place count = 0;
@@ -136,7 +130,7 @@ static void turn_borders(const draft_t *d) {
     place layer = any(d, is_group);
     bool wanted = !d->plan.borders[layer];
     span_t span = around(d, layer, ALONE);
-    for (place each = span.first; each < span.end; each++) d->plan.borders[each] = wanted && !is_fed(d, each);
+    for (place each = span.first; each < span.end; each++) d->plan.borders[each] = wanted && !d->t->is_fed[each];
 }
 
 static void draw_parts(const draft_t *d) { *d->plan.parts = PARTS[below(d, sizeof PARTS / sizeof *PARTS)]; }

@@ -10,21 +10,24 @@ from legion.search.native import NativeTables, library
 from legion.search.row_plans import RowPlans
 
 
-class Moves:
-    """Draws plans of one network; with `keep_shares`, only those that leave shares as they are."""
+def descend(
+    tables: NativeTables,
+    survivors: RowPlans,
+    descendants: RowPlans,
+    random: np.random.BitGenerator,
+    *,
+    keep_shares: bool = False,
+) -> None:
+    """Overwrite `descendants` with new plans; survivors that come first are parents more often.
 
-    def __init__(self, tables: NativeTables, *, keep_shares: bool = False) -> None:
-        self._tables = tables
-        self._keep_shares = keep_shares
-
-    def descend(self, survivors: RowPlans, descendants: RowPlans, random: np.random.BitGenerator) -> None:
-        """Overwrite `descendants` with new plans; survivors that come first are parents more often."""
-        library.descend(
-            self._tables,
-            random.ctypes.bit_generator,
-            self._keep_shares,
-            len(survivors),
-            self._tables.native(survivors),
-            len(descendants),
-            self._tables.native(descendants),
-        )
+    With `keep_shares`, shares stay as they are.
+    """
+    library.descend(
+        tables,
+        random.ctypes.bit_generator,
+        keep_shares,
+        len(survivors),
+        tables.native(survivors),
+        len(descendants),
+        tables.native(descendants),
+    )

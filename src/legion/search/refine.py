@@ -9,7 +9,7 @@ import numpy as np
 
 from legion.cost.tables import Array, Places, Tables
 from legion.search.evaluate import latencies_s
-from legion.search.moves import Moves
+from legion.search.moves import descend
 from legion.search.native import NativeTables
 from legion.search.row_plans import RowPlans, joined, room
 
@@ -81,7 +81,7 @@ class _Rounds:
 
     def __init__(self, tables: NativeTables, seed: int, threads: Executor, *, keep_shares: bool) -> None:
         self._tables = tables
-        self._moves = Moves(tables, keep_shares=keep_shares)
+        self._keep_shares = keep_shares
         self._threads = threads
         batches = max(stage.populations * stage.batches for stage in _STAGES)
         self._random = [np.random.PCG64(each) for each in np.random.SeedSequence(seed).spawn(batches)]
@@ -94,7 +94,8 @@ class _Rounds:
         def draw(batch: int) -> Array:
             first = batch // stage.batches * size
             new = plans[batch * _BATCH : (batch + 1) * _BATCH]
-            self._moves.descend(survivors[first : first + size], new, self._random[batch])
+            parents = survivors[first : first + size]
+            descend(self._tables, parents, new, self._random[batch], keep_shares=self._keep_shares)
             return latencies_s(self._tables, new)
 
         return Priced(plans=plans, latency_s=np.concatenate(list(self._threads.map(draw, range(batches)))))

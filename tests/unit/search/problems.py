@@ -13,7 +13,7 @@ from legion.plan.lower import lower
 from legion.plan.verify import verify
 from legion.policy.auto import scheme_of
 from legion.policy.base import Request
-from legion.search.moves import Moves
+from legion.search.moves import descend
 from legion.search.native import NativeTables
 from legion.search.row_plans import RowPlans, room
 from legion.search.seeds import seeds
@@ -53,7 +53,7 @@ def descended(tables: Tables, plan: RowPlans, times: int, random: np.random.BitG
     """The plan, with up to a few moves made so many times."""
     for _ in range(times):
         new = room(plan, 1)
-        Moves(NativeTables(tables)).descend(plan, new, random)
+        descend(NativeTables(tables), plan, new, random)
         plan = new
     return plan
 

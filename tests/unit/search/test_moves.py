@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legion.cost.tables import Tables
-from legion.search.moves import Moves
+from legion.search.moves import descend
 from legion.search.native import NativeTables
 from legion.search.row_plans import RowPlans, joined, room
 from legion.search.seeds import alone, seeds, shared
@@ -37,7 +37,7 @@ def test_seeds_and_what_descends_from_them_are_whole(seed: int, extents: list[in
     starts, random = seeds(tables), np.random.PCG64(seed)
     assert_whole(tables, starts)
     plans = room(starts, COUNT)
-    Moves(NativeTables(tables)).descend(starts, plans, random)
+    descend(NativeTables(tables), starts, plans, random)
     assert_whole(tables, plans)
     assert_whole(tables, descended(tables, plans[[0]], times, random))
 
@@ -50,7 +50,7 @@ def test_descendants_are_whole_and_keep_shares_where_asked(name: str, seed: int,
     if keep_shares:
         survivors.cuts[:] = survivors.cuts[0]
     plans = room(survivors, COUNT)
-    Moves(NativeTables(tables), keep_shares=keep_shares).descend(survivors, plans, np.random.PCG64(seed))
+    descend(NativeTables(tables), survivors, plans, np.random.PCG64(seed), keep_shares=keep_shares)
     assert_whole(tables, plans)
     assert not keep_shares or (plans.cuts == survivors.cuts[0]).all()
     assert len(np.unique(plans.starts, axis=0)) > 8
@@ -62,7 +62,7 @@ def test_layers_inside_a_group_are_shared_out_as_its_last(name: str) -> None:
     tables = problem(name)[3]
     parent = shared(tables, tables.speeds)[[0]]
     plans = room(parent, 4 * COUNT)
-    Moves(NativeTables(tables)).descend(parent, plans, np.random.PCG64(0))
+    descend(NativeTables(tables), parent, plans, np.random.PCG64(0))
     moved = np.any(plans.cuts != parent.cuts, axis=(1, 2)) | np.any(plans.starts != parent.starts, axis=1)
     extents = tables.extents[: tables.layers]
     for plan in (plans[[place]] for place in np.flatnonzero(moved)):
@@ -76,7 +76,7 @@ def test_a_layer_of_a_descendant_is_a_survivors_or_changed() -> None:
     tables = problem("vgg16")[3]
     survivors = joined([shared(tables, tables.speeds)[[0]], alone(tables, 1)])
     plans = room(survivors, 400)
-    Moves(NativeTables(tables)).descend(survivors, plans, np.random.PCG64(0))
+    descend(NativeTables(tables), survivors, plans, np.random.PCG64(0))
     split = survivors.cuts[0] != survivors.cuts[1]
     of_first, of_second = (
         np.any((plans.cuts == survivors.cuts[place]) & split, axis=2) & (plans.starts == survivors.starts[place])
