@@ -14,7 +14,7 @@ from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.model import zoo
 from legion.model.onnx_import import load_model
 from legion.profile.store import write_profile
-from legion.runtime.serve import describe_device
+from legion.runtime.serve import available_cores, describe_device
 from support.networks import small
 from support.profiles import counted_profile_of
 
@@ -62,6 +62,13 @@ def test_links_paced_in_the_transport(user: User) -> None:
     told = json.loads(user.legion("lab", "run", lab, "--", *run_words(user, small("vgg16").content)))
     assert told["comparison"]["max_relative"] <= 1e-5
     assert user.directories() == []
+
+
+@pytest.mark.skipif(available_cores() == 1, reason="on a single core nobody is kept out of another's caches")
+def test_boards_that_fit_onto_a_core_share_one(user: User) -> None:
+    lab = user.lab_file("speed = 0.1", "speed = 0.2", top='network = "transport"')
+    listing = [sys.executable, "-c", "from pathlib import Path; print(*Path('{cluster}').parent.glob('core-*'))"]
+    assert [Path(path).name for path in user.legion("lab", "run", lab, "--", *listing).split()] == ["core-0"]
 
 
 def test_the_weaker_emulation_says_so_and_tells_the_controller(user: User) -> None:

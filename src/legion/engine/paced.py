@@ -4,11 +4,15 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from legion.engine.base import Engine, Executable, Loader
 from legion.errors import InputError
 from legion.geometry.local_graph import LocalGraph
 from legion.model.model import Array
+
+if TYPE_CHECKING:  # file locks are not to be had on every system that full speed is
+    from legion.engine.shared_core import SharedCore
 
 _TIMER_SLACK = Path("/proc/self/timerslack_ns")
 
@@ -19,8 +23,9 @@ class Pacer:
     It sleeps, and so takes neither the core nor the network from others, unlike a processor quota. By how much work
     ends late, because a sleep lasted longer than told or this machine was busy, is taken off the next sleeps: on the
     slower processor the work after it would have begun sooner. What is not made up for until the thread `waited` for
-    something is an overrun. `clock` and `processor_clock` are in seconds, the latter counting the calling thread's
-    processor time.
+    something is an overrun. What it computes takes place while nobody else has the `core`, if there is one: to wait for
+    that is part of the time that it takes, and so is made up for by sleeping less. `clock` and `processor_clock` are in
+    seconds, the latter counting the calling thread's processor time.
 
     Raises InputError for a speed that is not above 0 and up to 1.
     """
@@ -29,6 +34,7 @@ class Pacer:
         self,
         speed: float = 1.0,
         *,
+        core: "SharedCore | None" = None,
         clock: Callable[[], float] = time.perf_counter,
         processor_clock: Callable[[], float] = time.thread_time,
         sleep: Callable[[float], None] = time.sleep,
@@ -36,6 +42,7 @@ class Pacer:
         if not 0 < speed <= 1:
             raise InputError(f"a speed of {speed:g} cannot be emulated; choose one above 0 and up to 1")
         self.speed = speed
+        self._core = core
         self._late_s = 0.0
         self._overrun_s = 0.0
         self._is_pacing = False
@@ -68,12 +75,19 @@ class Pacer:
         finally:
             self.speed = speed
 
-    def paced(self) -> AbstractContextManager[None]:
+    def computing(self) -> AbstractContextManager[None]:
         """Make the body of a `with` take its processor time divided by the speed, once where one is inside another."""
+        return self._paced(self._core)
+
+    def handing_over(self) -> AbstractContextManager[None]:
+        """The same for what is too short to wait until a core is free."""
+        return self._paced(None)
+
+    def _paced(self, core: "SharedCore | None") -> AbstractContextManager[None]:
         if self.speed == 1 or self._is_pacing:
             return nullcontext()
         self._is_pacing = True
-        return _Paced(self._clock, self._processor_clock, self._slow_down)
+        return _Paced(core, self._clock, self._processor_clock, self._slow_down)
 
     def _slow_down(self, start_s: float, computed_s: float) -> None:
         """Sleep until what began at `start_s`, and took so much processor time, ends on the slower processor."""
@@ -91,14 +105,16 @@ class _Paced:
     A generator would be shorter, but twice as much of it would count as the body's, most where caches are cold.
     """
 
-    __slots__ = ("_clock", "_processor_clock", "_slow_down", "_start_cpu_s", "_start_s")
+    __slots__ = ("_clock", "_core", "_processor_clock", "_slow_down", "_start_cpu_s", "_start_s")
 
     def __init__(
         self,
+        core: "SharedCore | None",
         clock: Callable[[], float],
         processor_clock: Callable[[], float],
         slow_down: Callable[[float, float], None],
     ) -> None:
+        self._core = core
         self._clock = clock
         self._processor_clock = processor_clock
         self._slow_down = slow_down
@@ -106,10 +122,15 @@ class _Paced:
 
     def __enter__(self) -> None:
         self._start_s = self._clock()
+        if self._core is not None:
+            self._core.take()
         self._start_cpu_s = self._processor_clock()
 
     def __exit__(self, *_: object) -> None:
-        self._slow_down(self._start_s, self._processor_clock() - self._start_cpu_s)
+        computed_s = self._processor_clock() - self._start_cpu_s
+        if self._core is not None:
+            self._core.leave()
+        self._slow_down(self._start_s, computed_s)
 
 
 def end_sleeps_in_time() -> None:
@@ -166,5 +187,5 @@ class _PacedExecutable:
         self._pacer = pacer
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
-        with self._pacer.paced():
+        with self._pacer.computing():
             return self._executable.run(inputs)

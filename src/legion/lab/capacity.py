@@ -1,5 +1,7 @@
 """Whether this machine can carry a lab: emulated boards must not get in one another's way."""
 
+from math import ceil
+
 from legion.errors import InfeasibleError
 from legion.lab.setting import Setting
 
@@ -8,6 +10,18 @@ RESERVED_CORES = 0.5
 
 RESERVED_MEMORY_BYTES = 1_000_000_000
 """For the controller and the system."""
+
+_CARRIED = 0.6
+"""Of a core that boards share, for what they compute: more, and they would often wait for it longer than they sleep."""
+
+
+def shared_cores(setting: Setting, cores: int) -> int | None:
+    """How many cores suffice for what the boards compute, one at a time on each; None where this machine has no more.
+
+    On separate boards nobody takes caches and memory from another, so as few as possible compute at the same time.
+    """
+    needed = ceil(sum(board.speed for board in setting.boards) / _CARRIED)
+    return needed if needed < cores else None
 
 
 def check_capacity(setting: Setting, cores: int, memory_bytes: int) -> None:

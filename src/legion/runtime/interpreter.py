@@ -142,7 +142,7 @@ class Interpreter:
         if step.run is None:
             raise InternalError(f"instruction {index} runs nothing; compile the plan again")
         start_s = self._clock()
-        with self._pacer.paced():
+        with self._pacer.computing():
             inputs = [self._tensors.make(recipe) for recipe in step.reads]
             outputs = self._prepared.executables[step.run.graph].run(inputs)
         for slot, output in zip(step.fills, outputs, strict=True):
@@ -152,7 +152,7 @@ class Interpreter:
 
     def _send(self, index: int, step: Step, send: Send) -> None:
         log = self._log
-        with self._pacer.paced():
+        with self._pacer.handing_over():
             array = self._tensors.make(step.reads[0])
             encoder = self._encoders.get(index)
             if encoder is None or not encoder.fits(array):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
@@ -23,14 +24,17 @@ from legion.runtime.network import real_network
 from legion.runtime.weights import WeightStore
 from legion.runtime.worker import Worker
 
+if TYPE_CHECKING:
+    from legion.engine.shared_core import SharedCore
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
     """What a worker is told at its start.
 
     `bind` is the `host:port` to listen at, port 0 for a free one; `provider` an execution provider of
-    ONNX Runtime. The last three emulate a lesser device: a fraction of a core, less memory than there is
-    (which is told, not enforced), and a slower link.
+    ONNX Runtime. The last four emulate a lesser device: a fraction of a core, the file of the core that it
+    shares with other such devices, less memory than there is (which is told, not enforced), and a slower link.
     """
 
     name: str
@@ -39,6 +43,7 @@ class WorkerOptions:
     cache_directory: Path
     provider: str = CPU_PROVIDER
     speed: float = 1.0
+    core: Path | None = None
     memory_bytes: int | None = None
     bandwidth_bytes_per_s: float | None = None
 
@@ -48,7 +53,7 @@ def serve(options: WorkerOptions, ready: Callable[[Worker], None]) -> None:
 
     Raises InputError when the address, the provider, the number of threads or the speed cannot be had.
     """
-    pacer = Pacer(options.speed)
+    pacer = Pacer(options.speed, core=_shared_core(options.core))
     engine: Engine = OnnxRuntimeEngine(threads=options.threads, provider=options.provider)
     if options.speed < 1:
         engine = PacedEngine(engine, pacer)
@@ -62,6 +67,14 @@ def serve(options: WorkerOptions, ready: Callable[[Worker], None]) -> None:
             worker.run()
     finally:
         transport.close()
+
+
+def _shared_core(path: Path | None) -> "SharedCore | None":
+    if path is None:
+        return None
+    from legion.engine.shared_core import SharedCore  # noqa: PLC0415 - not to be had on every system
+
+    return SharedCore(path)
 
 
 def available_cores() -> int:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.engine.paced import PacedEngine, Pacer
 from legion.engine.reference import ReferenceEngine
+from legion.engine.shared_core import SharedCore
 from legion.errors import InputError
 
 SLEEP_MORE_S = 1e-4
@@ -26,8 +27,10 @@ class Machine:
         self.processor_s = 5.0
         self.sleep_more_s = sleep_more_s
 
-    def pacer(self, speed: float) -> Pacer:
-        return Pacer(speed, clock=lambda: self.now_s, processor_clock=lambda: self.processor_s, sleep=self.sleep)
+    def pacer(self, speed: float, core: SharedCore | None = None) -> Pacer:
+        return Pacer(
+            speed, core=core, clock=lambda: self.now_s, processor_clock=lambda: self.processor_s, sleep=self.sleep
+        )
 
     def sleep(self, seconds: float) -> None:
         assert seconds > 0
@@ -43,7 +46,7 @@ def test_undisturbed_work_takes_its_processor_time_over_the_speed(speed: float, 
     machine = Machine()
     pacer = machine.pacer(speed)
     for processor_s in works_s:
-        with pacer.paced():
+        with pacer.computing():
             machine.work(processor_s)
     assert machine.now_s - 100.0 == pytest.approx(sum(works_s) / speed, abs=SLEEP_MORE_S + 1e-9)
     assert pacer.overrun_s <= SLEEP_MORE_S + 1e-9
@@ -52,10 +55,10 @@ def test_undisturbed_work_takes_its_processor_time_over_the_speed(speed: float, 
 def test_lateness_is_made_up_for_by_the_work_that_follows() -> None:
     machine = Machine(sleep_more_s=0.0)
     pacer = machine.pacer(0.5)
-    with pacer.paced():
+    with pacer.computing():
         machine.work(1.0, elapsed_s=3.0)
     assert pacer.overrun_s == pytest.approx(1.0)
-    with pacer.paced():
+    with pacer.computing():
         machine.work(1.5)
     assert machine.now_s == pytest.approx(100.0 + 5.0)
     assert pacer.overrun_s == pytest.approx(0.0)
@@ -64,20 +67,67 @@ def test_lateness_is_made_up_for_by_the_work_that_follows() -> None:
 def test_lateness_is_an_overrun_once_the_thread_has_waited() -> None:
     machine = Machine(sleep_more_s=0.0)
     pacer = machine.pacer(0.5)
-    with pacer.paced():
+    with pacer.computing():
         machine.work(1.0, elapsed_s=3.0)
     pacer.waited()
-    with pacer.paced():
+    with pacer.computing():
         machine.work(1.0)
     assert machine.now_s == pytest.approx(100.0 + 3.0 + 2.0)
     assert pacer.overrun_s == pytest.approx(1.0)
+
+
+class BusyCore(SharedCore):
+    """A core that another has for a while whenever it is asked for; by a clock that the test moves."""
+
+    def __init__(self, path: Path, machine: Machine, others_s: float) -> None:
+        super().__init__(path)
+        self.machine = machine
+        self.others_s = others_s
+        self.has_it = False
+
+    def take(self) -> None:
+        self.machine.now_s += self.others_s
+        self.has_it = True
+
+    def leave(self) -> None:
+        self.has_it = False
+
+
+@pytest.mark.parametrize(("others_s", "late_s"), [(2.5, 0.0), (4.0, 1.0)])
+def test_waiting_for_a_core_is_made_up_for_by_sleeping_less(tmp_path: Path, others_s: float, late_s: float) -> None:
+    machine = Machine(sleep_more_s=0.0)
+    core = BusyCore(tmp_path / "core", machine, others_s)
+    pacer = machine.pacer(0.25, core)
+    with pacer.computing():
+        assert core.has_it
+        machine.work(1.0)
+    assert not core.has_it
+    assert machine.now_s == pytest.approx(100.0 + 4.0 + late_s)
+    assert pacer.overrun_s == pytest.approx(late_s)
+
+
+def test_handing_over_waits_for_no_core(tmp_path: Path) -> None:
+    machine = Machine(sleep_more_s=0.0)
+    core = BusyCore(tmp_path / "core", machine, others_s=50.0)
+    with machine.pacer(0.25, core).handing_over():
+        assert not core.has_it
+        machine.work(1.0)
+    assert machine.now_s == pytest.approx(100.0 + 4.0)
+
+
+def test_a_core_is_left_when_work_fails(tmp_path: Path) -> None:
+    machine = Machine()
+    core = BusyCore(tmp_path / "core", machine, others_s=0.0)
+    with pytest.raises(ValueError, match="failed"), machine.pacer(0.5, core).computing():
+        raise ValueError("failed")
+    assert not core.has_it
 
 
 def test_what_cannot_be_made_up_for_at_once_is_made_up_for_later() -> None:
     machine = Machine(sleep_more_s=0.0)
     pacer = machine.pacer(0.5)
     for elapsed_s in (5.0, 1.0, 1.0):
-        with pacer.paced():
+        with pacer.computing():
             machine.work(1.0, elapsed_s)
     assert machine.now_s == pytest.approx(100.0 + 7.0)
     assert pacer.overrun_s == pytest.approx(1.0)
@@ -87,9 +137,9 @@ def test_work_paced_inside_paced_work_is_slowed_down_once() -> None:
     machine = Machine()
     pacer = machine.pacer(0.5)
     for begun_s in (100.0, 104.0):
-        with pacer.paced():
+        with pacer.computing():
             machine.work(1.0)
-            with pacer.paced():
+            with pacer.computing():
                 machine.work(1.0)
             assert machine.now_s == pytest.approx(begun_s + 2.0, abs=2 * SLEEP_MORE_S)
         assert machine.now_s == pytest.approx(begun_s + 4.0, abs=2 * SLEEP_MORE_S)
@@ -98,9 +148,9 @@ def test_work_paced_inside_paced_work_is_slowed_down_once() -> None:
 def test_work_after_work_that_failed_is_slowed_down() -> None:
     machine = Machine()
     pacer = machine.pacer(0.5)
-    with pytest.raises(ValueError, match="failed"), pacer.paced():
+    with pytest.raises(ValueError, match="failed"), pacer.computing():
         raise ValueError("failed")
-    with pacer.paced():
+    with pacer.computing():
         machine.work(1.0)
     assert machine.now_s - 100.0 == pytest.approx(2.0, abs=SLEEP_MORE_S + 1e-9)
 
@@ -108,7 +158,7 @@ def test_work_after_work_that_failed_is_slowed_down() -> None:
 def test_full_speed_changes_nothing() -> None:
     machine = Machine()
     pacer = machine.pacer(1.0)
-    with pacer.paced():
+    with pacer.computing():
         machine.work(1.0, elapsed_s=4.0)
     assert (machine.now_s, pacer.overrun_s) == (104.0, 0.0)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from legion.errors import InfeasibleError
-from legion.lab.capacity import check_capacity
+from legion.lab.capacity import check_capacity, shared_cores
 from legion.lab.setting import Board, Link, Setting
 
 LINK = Link(bandwidth_bytes_per_s=1e7)
@@ -34,3 +34,10 @@ def test_what_fits_passes() -> None:
 def test_what_does_not_fit_is_refused_with_the_numbers(subject: Setting, complaint: str) -> None:
     with pytest.raises(InfeasibleError, match=complaint):
         check_capacity(subject, cores=2, memory_bytes=MEMORY)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "cores", "shared"), [([0.085] * 6, 2, 1), ([0.19] * 6, 2, None), ([0.19] * 6, 4, 2), ([0.5], 1, None)]
+)
+def test_as_few_cores_as_suffice_are_shared(speeds: list[float], cores: int, shared: int | None) -> None:
+    assert shared_cores(setting(*speeds), cores) == shared

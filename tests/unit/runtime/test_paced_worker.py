@@ -36,7 +36,12 @@ class CountingPacer(Pacer):
         self.count = before
 
     @contextmanager
-    def paced(self) -> Generator[None]:
+    def computing(self) -> Generator[None]:
+        yield
+        self.count += 1
+
+    @contextmanager
+    def handing_over(self) -> Generator[None]:
         yield
         self.count += 1
 
