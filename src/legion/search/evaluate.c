@@ -33,7 +33,8 @@ typedef struct {
     double *run_s;          /* (device): what the run of its group takes */
     bool *takes_part;       /* (device): whether it computes any of the group */
     transfer_t *transfers;  /* (sender, device): those of one source that are not booked yet */
-    double *handed_over;    /* (sender): until when it hands over */
+    double *handed_over;    /* (sender): until when it hands over... */
+    place *served;          /* ...to which device */
     place *order;           /* (device) */
     interval_t *whole;      /* (device) */
 } plan_t;
@@ -128,19 +129,37 @@ static void book(const tables_t *t, plan_t *p, place node, place device, double 
     p->arrived[device] = later(p->arrived[device], there);
 }
 
-/* All transfers of one source. Each sender serves the devices in their order, all senders those that are equally far
-   along the devices at the same time. */
+/* A sender has handed over what it has for the next device that gets something, from one on; their number is none. */
+static void hand_over_next(const tables_t *t, plan_t *p, place sender, place device) {
+    while (device < t->devices && !p->transfers[sender * t->devices + device].units) device++;
+    p->served[sender] = device;
+    if (device < t->devices) p->handed_over[sender] += p->transfers[sender * t->devices + device].handling_s;
+}
+
+/* The sender whose next transfer is the first to ask for its way in; the number of senders where all are booked. */
+static place first_to_ask(const tables_t *t, const plan_t *p, const double *out_free, place senders) {
+    place first = senders;
+    double first_s = 0.0;
+    for (place sender = 0; sender < senders; sender++) {
+        double asks_s = later(p->handed_over[sender], out_free[sender]);
+        if (p->served[sender] == t->devices || (first < senders && asks_s >= first_s)) continue;
+        first = sender;
+        first_s = asks_s;
+    }
+    return first;
+}
+
+/* All transfers of one source. Each sender serves the devices in their order. */
 static void book_all(const tables_t *t, plan_t *p, place source, place senders) {
-    for (place offset = 1 - senders; offset < t->devices; offset++)
-        for (place sender = most(0, -offset); sender < least(senders, t->devices - offset); sender++) {
-            place device = sender + offset;
-            transfer_t *it = p->transfers + sender * t->devices + device;
-            if (!it->units) continue;
-            p->handed_over[sender] += it->handling_s;
-            book(t, p, source < t->layers ? sender : t->devices, device, p->handed_over[sender],
-                 it->units * t->bytes_per_unit[source]);
-            it->units = 0;
-        }
+    place node = source < t->layers ? 0 : t->devices;
+    for (place sender = 0; sender < senders; sender++) hand_over_next(t, p, sender, 0);
+    for (place sender; (sender = first_to_ask(t, p, p->out_free + node, senders)) < senders;) {
+        place device = p->served[sender];
+        transfer_t *it = p->transfers + sender * t->devices + device;
+        book(t, p, node + sender, device, p->handed_over[sender], it->units * t->bytes_per_unit[source]);
+        it->units = 0;
+        hand_over_next(t, p, sender, device + 1);
+    }
 }
 
 /* Bring what a layer needs of a source from outside its group, and assemble it. */
@@ -312,7 +331,7 @@ static double latency_s(const tables_t *t, plan_t *p, plans_t plan) {
     DO(share, layers * devices) DO(own, layers * devices) DO(held, t->sources * devices) DO(group, layers)   \
     DO(pieces, layers) DO(leaves, layers) DO(ready, layers * devices) DO(clock, nodes) DO(out_free, nodes)   \
     DO(in_taken, nodes) DO(in_free, nodes) DO(arrived, devices) DO(run_s, devices) DO(takes_part, devices)   \
-    DO(transfers, devices * devices) DO(handed_over, devices) DO(order, devices) DO(whole, devices)
+    DO(transfers, devices * devices) DO(handed_over, devices) DO(served, devices) DO(order, devices) DO(whole, devices)
 #define MAKE(array, count) &&(p->array = calloc(count, sizeof *p->array))
 #define FREE(array, count) free(p->array);
 
