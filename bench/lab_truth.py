@@ -1,7 +1,7 @@
 """Is the lab believable? One board against six at once, a link against its rate, computing against traffic.
 
-Method: six boards of speed 0.2 on links of 100 Mbit/s, a lab slowed down by pacing, then one by processor quota, and
-both again. Each board holds the whole of VGG-16 as one group, led by a controller of its own in the lab's controller
+Method: the paper's six boards on links of 100 Mbit/s (`bench/sets/6F.toml`), a lab slowed down by pacing, then one by
+processor quota, and both again. Each board holds the whole of VGG-16 as one group, led by a controller of its own in the lab's controller
 namespace, so that six frames run at once. Each round waits until the machine is idle, up to half a minute (`busy` says
 how much of it was not), and takes every figure once, in this order:
 
@@ -22,7 +22,7 @@ threads' processor time (it tells a board that computes longer from one that is 
 frame's Run time, overruns, and the processor time of the workers' sending and receiving threads, which are not slowed
 down.
 
-`python -m bench.lab_truth`; needs root and an otherwise idle machine; takes about four minutes.
+`python -m bench.lab_truth`; needs root and an otherwise idle machine; takes about eight minutes.
 """
 
 import subprocess
@@ -31,7 +31,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from time import monotonic, sleep
@@ -40,14 +40,17 @@ import msgspec
 import psutil
 
 from bench.lab_flow import Flows
+from bench.paper.cells import SETS
 from bench.results_file import write_results
 from legion.cluster.cluster_file import read_cluster, read_controller
 from legion.cluster.device import Device
 from legion.geometry.constant_pool import ConstantPool
 from legion.geometry.demand import Demand
+from legion.lab.calibration import convolutions_here_s
 from legion.lab.lab import PLACEHOLDER, open_lab
+from legion.lab.lab_file import read_lab
 from legion.lab.namespaces import device_namespace, inside
-from legion.lab.setting import Board, Link, Setting, SlowBy
+from legion.lab.setting import Board, Setting, SlowBy
 from legion.lab.state import LabState
 from legion.model import zoo
 from legion.model.model import Array, Model
@@ -59,9 +62,7 @@ from legion.runtime.controller import Controller
 from legion.session.feeds import sample_feeds
 from legion.transport.base import split_address
 
-BOARDS = 6
-SPEED = 0.2
-RATE_BYTES_PER_S = 12.5e6
+SET = "6F"
 PAYLOAD = 1448 / 1514
 """Of what the shaper counts: 66 bytes of Ethernet, IP and TCP headers in each full packet."""
 
@@ -130,32 +131,27 @@ def main() -> None:
         network = Path(folder) / "vgg16.onnx"
         zoo.write("vgg16", network)
         samples: dict[SlowBy, Samples] = {"pacing": Samples(), "quota": Samples()}
+        setting = read_lab(SETS / f"{SET}.toml", convolutions_here_s)
         for _ in range(VISITS):
             for slow_by, before in samples.items():
-                samples[slow_by] = _in_a_lab(slow_by, before, network, Path(folder))
-    deviations = _deviations(samples)
+                samples[slow_by] = _in_a_lab(replace(setting, slow_by=slow_by), before, network, Path(folder))
+    deviations = _deviations(samples, setting.boards[0])
     for name, deviation in deviations.items():
         print(f"{name}: {deviation:+.1%}{'' if abs(deviation) <= BOUND else ', beyond the bound'}")
     summary = {slow_by: _summary(each) for slow_by, each in samples.items()}
-    setting = {"boards": BOARDS, "speed": SPEED, "rate_bytes_per_s": RATE_BYTES_PER_S, "flow_bytes": FLOW_BYTES}
-    write_results(
-        "lab_truth",
-        __doc__ or "",
-        {"lab": setting, "bound": BOUND, "deviations": deviations, "medians": summary, "samples": samples},
-    )
+    result: dict[str, object] = {"lab": setting, "flow_bytes": FLOW_BYTES, "bound": BOUND, "deviations": deviations}
+    write_results("lab_truth", __doc__ or "", {**result, "medians": summary, "samples": samples})
 
 
-def _in_a_lab(slow_by: SlowBy, before: Samples, network: Path, folder: Path) -> Samples:
+def _in_a_lab(setting: Setting, before: Samples, network: Path, folder: Path) -> Samples:
     """The samples of earlier visits, and those of this one."""
-    link = Link(bandwidth_bytes_per_s=RATE_BYTES_PER_S)
-    boards = tuple(Board(name=f"board-{index}", speed=SPEED, memory_bytes=None, link=link) for index in range(BOARDS))
-    results = folder / f"{slow_by}.json"
+    results = folder / f"{setting.slow_by}.json"
     results.write_bytes(msgspec.json.encode(before))
-    with open_lab(Setting(boards=boards, controller=link, slow_by=slow_by, network="namespaces")) as lab:
+    with open_lab(setting) as lab:
         with _sinks(lab.state):
             words = [sys.executable, "-m", "bench.lab_truth", PLACEHOLDER, str(network), str(results)]
             code = lab.run(words)
-        assert code == 0, f"the measurement by {slow_by} failed"
+        assert code == 0, f"the measurement by {setting.slow_by} failed"
     return msgspec.json.decode(results.read_bytes(), type=Samples)
 
 
@@ -163,7 +159,7 @@ def _in_a_lab(slow_by: SlowBy, before: Samples, network: Path, folder: Path) -> 
 def _sinks(state: LabState) -> Iterator[None]:
     """A sink for plain flows in every board's namespace."""
     command = [sys.executable, "-m", "bench.lab_flow"]
-    namespaces = [device_namespace(state.prefix, index) for index in range(BOARDS)]
+    namespaces = [device_namespace(state.prefix, index) for index in range(len(state.setting.boards))]
     sinks = [subprocess.Popen([*inside(namespace), *command]) for namespace in namespaces]
     try:
         yield
@@ -220,14 +216,14 @@ def _round(samples: Samples, first: Subject, six: Callable[[], list[Frame]], one
         frames.result()
 
 
-def _deviations(samples: Mapping[SlowBy, Samples]) -> dict[str, float]:
-    """How far each figure is from what it should be, as a fraction."""
+def _deviations(samples: Mapping[SlowBy, Samples], board: Board) -> dict[str, float]:
+    """How far each figure is from what it should be for boards that are all like this one, as a fraction."""
     found: dict[str, float] = {}
-    flow_s = FLOW_BYTES / (RATE_BYTES_PER_S * PAYLOAD)
+    flow_s = FLOW_BYTES / (board.link.bandwidth_bytes_per_s * PAYLOAD)
     for slow_by, each in samples.items():
         alone_s = [frame.run_s for frame in each.alone]
         six_s, in_traffic_s = _each_round(each.six), _each_round(each.six_in_traffic)
-        told_s = [frame.cpu_s / SPEED for frame in each.alone]
+        told_s = [frame.cpu_s / board.speed for frame in each.alone]
         found[f"{slow_by}: one board against its speed"] = _ratio(alone_s, told_s) - 1
         found[f"{slow_by}: six boards against one"] = _ratio(six_s, alone_s) - 1
         found[f"{slow_by}: six boards in traffic against none"] = _ratio(in_traffic_s, six_s) - 1
