@@ -1,9 +1,9 @@
 """Is the lab believable? One board against six at once, a link against its rate, computing against traffic.
 
 Method: the paper's six boards on links of 100 Mbit/s (`bench/sets/6F.toml`), a lab slowed down by pacing, then one by
-processor quota, and both again. Each board holds the whole of VGG-16 as one group, led by a controller of its own in the lab's controller
-namespace, so that six frames run at once. Each round waits until the machine is idle, up to half a minute (`busy` says
-how much of it was not), and takes every figure once, in this order:
+processor quota, and both again. Each board holds the whole of VGG-16 as one group, led by a controller of its own in
+the lab's controller namespace, so that six frames run at once. Each round waits until the machine is idle, up to half a
+minute (`busy` says how much of it was not), and takes every figure once, in this order:
 
 - `alone`: a frame on the first board, the others idle. A frame's figure is the time of its Run instructions by the
   worker's clock, a set of frames' figure their median.
@@ -22,7 +22,7 @@ threads' processor time (it tells a board that computes longer from one that is 
 frame's Run time, overruns, and the processor time of the workers' sending and receiving threads, which are not slowed
 down.
 
-`python -m bench.lab_truth`; needs root and an otherwise idle machine; takes about eight minutes.
+`python -m bench.lab_truth`; needs root and an otherwise idle machine; takes about twelve minutes.
 """
 
 import subprocess

@@ -65,10 +65,10 @@ def test_links_paced_in_the_transport(user: User) -> None:
 
 
 @pytest.mark.skipif(available_cores() == 1, reason="on a single core nobody is kept out of another's caches")
-def test_boards_that_fit_onto_a_core_share_one(user: User) -> None:
+def test_boards_that_fit_onto_a_core_take_turns(user: User) -> None:
     lab = user.lab_file("speed = 0.1", "speed = 0.2", top='network = "transport"')
-    listing = [sys.executable, "-c", "from pathlib import Path; print(*Path('{cluster}').parent.glob('core-*'))"]
-    assert [Path(path).name for path in user.legion("lab", "run", lab, "--", *listing).split()] == ["core-0"]
+    listing = [sys.executable, "-c", "from pathlib import Path; print(*Path('{cluster}').parent.glob('turns-*'))"]
+    assert [Path(path).name for path in user.legion("lab", "run", lab, "--", *listing).split()] == ["turns-0"]
 
 
 def test_the_weaker_emulation_says_so_and_tells_the_controller(user: User) -> None:

@@ -11,8 +11,8 @@ from legion.errors import InputError
 from legion.geometry.local_graph import LocalGraph
 from legion.model.model import Array
 
-if TYPE_CHECKING:  # file locks are not to be had on every system that full speed is
-    from legion.engine.shared_core import SharedCore
+if TYPE_CHECKING:  # it needs file locks, which are not on every system that runs at full speed
+    from legion.engine.turns import Turns
 
 _TIMER_SLACK = Path("/proc/self/timerslack_ns")
 
@@ -23,8 +23,8 @@ class Pacer:
     It sleeps, and so takes neither the core nor the network from others, unlike a processor quota. By how much work
     ends late, because a sleep lasted longer than told or this machine was busy, is taken off the next sleeps: on the
     slower processor the work after it would have begun sooner. What is not made up for until the thread `waited` for
-    something is an overrun. What it computes takes place while nobody else has the `core`, if there is one: to wait for
-    that is part of the time that it takes, and so is made up for by sleeping less. `clock` and `processor_clock` are in
+    something is an overrun. What it computes takes place in its turn, if there are `turns`: to wait for one is part of
+    the time that it takes, and so is made up for by sleeping less. `clock` and `processor_clock` are in
     seconds, the latter counting the calling thread's processor time.
 
     Raises InputError for a speed that is not above 0 and up to 1.
@@ -34,7 +34,7 @@ class Pacer:
         self,
         speed: float = 1.0,
         *,
-        core: "SharedCore | None" = None,
+        turns: "Turns | None" = None,
         clock: Callable[[], float] = time.perf_counter,
         processor_clock: Callable[[], float] = time.thread_time,
         sleep: Callable[[float], None] = time.sleep,
@@ -42,7 +42,7 @@ class Pacer:
         if not 0 < speed <= 1:
             raise InputError(f"a speed of {speed:g} cannot be emulated; choose one above 0 and up to 1")
         self.speed = speed
-        self._core = core
+        self._turns = turns
         self._late_s = 0.0
         self._overrun_s = 0.0
         self._is_pacing = False
@@ -77,17 +77,17 @@ class Pacer:
 
     def computing(self) -> AbstractContextManager[None]:
         """Make the body of a `with` take its processor time divided by the speed, once where one is inside another."""
-        return self._paced(self._core)
+        return self._paced(self._turns)
 
     def handing_over(self) -> AbstractContextManager[None]:
-        """The same for what is too short to wait until a core is free."""
+        """The same for what is too short to wait for a turn."""
         return self._paced(None)
 
-    def _paced(self, core: "SharedCore | None") -> AbstractContextManager[None]:
+    def _paced(self, turns: "Turns | None") -> AbstractContextManager[None]:
         if self.speed == 1 or self._is_pacing:
             return nullcontext()
         self._is_pacing = True
-        return _Paced(core, self._clock, self._processor_clock, self._slow_down)
+        return _Paced(turns, self._clock, self._processor_clock, self._slow_down)
 
     def _slow_down(self, start_s: float, computed_s: float) -> None:
         """Sleep until what began at `start_s`, and took so much processor time, ends on the slower processor."""
@@ -105,16 +105,16 @@ class _Paced:
     A generator would be shorter, but twice as much of it would count as the body's, most where caches are cold.
     """
 
-    __slots__ = ("_clock", "_core", "_processor_clock", "_slow_down", "_start_cpu_s", "_start_s")
+    __slots__ = ("_clock", "_processor_clock", "_slow_down", "_start_cpu_s", "_start_s", "_turns")
 
     def __init__(
         self,
-        core: "SharedCore | None",
+        turns: "Turns | None",
         clock: Callable[[], float],
         processor_clock: Callable[[], float],
         slow_down: Callable[[float, float], None],
     ) -> None:
-        self._core = core
+        self._turns = turns
         self._clock = clock
         self._processor_clock = processor_clock
         self._slow_down = slow_down
@@ -122,14 +122,14 @@ class _Paced:
 
     def __enter__(self) -> None:
         self._start_s = self._clock()
-        if self._core is not None:
-            self._core.take()
+        if self._turns is not None:
+            self._turns.begin()
         self._start_cpu_s = self._processor_clock()
 
     def __exit__(self, *_: object) -> None:
         computed_s = self._processor_clock() - self._start_cpu_s
-        if self._core is not None:
-            self._core.leave()
+        if self._turns is not None:
+            self._turns.end()
         self._slow_down(self._start_s, computed_s)
 
 

@@ -1,9 +1,9 @@
 """Whether this machine can carry a lab: emulated boards must not get in one another's way."""
 
-from math import ceil
+from collections.abc import Sequence
 
 from legion.errors import InfeasibleError
-from legion.lab.setting import Setting
+from legion.lab.setting import Board, Setting
 
 RESERVED_CORES = 0.5
 """For the controller, and for the workers' sending and receiving, which is not slowed down."""
@@ -12,16 +12,28 @@ RESERVED_MEMORY_BYTES = 1_000_000_000
 """For the controller and the system."""
 
 _CARRIED = 0.6
-"""Of a core that boards share, for what they compute: more, and they would often wait for it longer than they sleep."""
+"""Of a core, what boards that take turns may compute: with more, they would often wait longer than they sleep."""
+
+_ROUNDING = 1e-9
 
 
-def shared_cores(setting: Setting, cores: int) -> int | None:
-    """How many cores suffice for what the boards compute, one at a time on each; None where this machine has no more.
+def turns_of(boards: Sequence[Board], cores: int) -> Sequence[int] | None:
+    """With which others each board takes turns at computing, by a number; None where this machine has too few cores.
 
-    On separate boards nobody takes caches and memory from another, so as few as possible compute at the same time.
+    On separate boards nobody takes caches and memory from another, so as few as can be compute at the same time: the
+    fastest first, each joins the first others whom it leaves time enough.
     """
-    needed = ceil(sum(board.speed for board in setting.boards) / _CARRIED)
-    return needed if needed < cores else None
+    loads: list[float] = []
+    turns: dict[int, int] = {}
+    for index in sorted(range(len(boards)), key=lambda index: -boards[index].speed):
+        speed = boards[index].speed
+        fitting = [place for place, load in enumerate(loads) if load + speed <= _CARRIED + _ROUNDING]
+        if not fitting:
+            fitting = [len(loads)]
+            loads.append(0.0)
+        turns[index] = fitting[0]
+        loads[fitting[0]] += speed
+    return [turns[index] for index in range(len(boards))] if len(loads) < cores else None
 
 
 def check_capacity(setting: Setting, cores: int, memory_bytes: int) -> None:

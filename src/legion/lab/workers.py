@@ -11,7 +11,7 @@ from pathlib import Path
 
 from legion.cluster.device import Device
 from legion.errors import InternalError
-from legion.lab.capacity import shared_cores
+from legion.lab.capacity import turns_of
 from legion.lab.cgroups import find_hierarchies, limit_memory, limit_processor
 from legion.lab.namespaces import device_address, device_namespace, inside
 from legion.lab.setting import Board
@@ -69,8 +69,8 @@ def _command(state: LabState, index: int) -> list[str]:
     worker += ["--cache", str(weight_cache(state, index))]
     if setting.slow_by == "pacing":
         worker += ["--speed", str(board.speed)]
-        if (cores := shared_cores(setting, available_cores())) is not None:
-            worker += ["--core", str(state.directory / f"core-{index % cores}")]
+        if (turns := turns_of(setting.boards, available_cores())) is not None:
+            worker += ["--turns", str(state.directory / f"turns-{turns[index]}")]
     if board.memory_bytes is not None:
         worker += ["--memory-bytes", str(board.memory_bytes)]
     if setting.network == "transport":

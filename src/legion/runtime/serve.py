@@ -25,7 +25,7 @@ from legion.runtime.weights import WeightStore
 from legion.runtime.worker import Worker
 
 if TYPE_CHECKING:
-    from legion.engine.shared_core import SharedCore
+    from legion.engine.turns import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class WorkerOptions:
     """What a worker is told at its start.
 
     `bind` is the `host:port` to listen at, port 0 for a free one; `provider` an execution provider of
-    ONNX Runtime. The last four emulate a lesser device: a fraction of a core, the file of the core that it
-    shares with other such devices, less memory than there is (which is told, not enforced), and a slower link.
+    ONNX Runtime. The last four emulate a lesser device: a fraction of a core, the file by which it takes
+    turns with other such devices, less memory than there is (which is told, not enforced), and a slower link.
     """
 
     name: str
@@ -43,7 +43,7 @@ class WorkerOptions:
     cache_directory: Path
     provider: str = CPU_PROVIDER
     speed: float = 1.0
-    core: Path | None = None
+    turns: Path | None = None
     memory_bytes: int | None = None
     bandwidth_bytes_per_s: float | None = None
 
@@ -51,9 +51,9 @@ class WorkerOptions:
 def serve(options: WorkerOptions, ready: Callable[[Worker], None]) -> None:
     """Run a worker until SIGINT or SIGTERM, or until it is stopped; `ready` is called once, when it listens.
 
-    Raises InputError when the address, the provider, the number of threads or the speed cannot be had.
+    Raises InputError when the address, the provider, the number of threads, the speed or turns cannot be had.
     """
-    pacer = Pacer(options.speed, core=_shared_core(options.core))
+    pacer = Pacer(options.speed, turns=_turns(options.turns))
     engine: Engine = OnnxRuntimeEngine(threads=options.threads, provider=options.provider)
     if options.speed < 1:
         engine = PacedEngine(engine, pacer)
@@ -69,12 +69,12 @@ def serve(options: WorkerOptions, ready: Callable[[Worker], None]) -> None:
         transport.close()
 
 
-def _shared_core(path: Path | None) -> "SharedCore | None":
+def _turns(path: Path | None) -> "Turns | None":
     if path is None:
         return None
-    from legion.engine.shared_core import SharedCore  # noqa: PLC0415 - not to be had on every system
+    from legion.engine.turns import Turns  # noqa: PLC0415 - it needs file locks, which are not on every system
 
-    return SharedCore(path)
+    return Turns(path)
 
 
 def available_cores() -> int:

@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--speed", type=float, default=1.0)
-    parser.add_argument("--core", type=Path)
+    parser.add_argument("--turns", type=Path)
     parser.add_argument("--memory-bytes", type=int)
     parser.add_argument("--bandwidth-bytes-per-s", type=float)
     arguments = parser.parse_args()
@@ -33,7 +33,7 @@ def main() -> int:
         threads=arguments.threads,
         cache_directory=arguments.cache,
         speed=arguments.speed,
-        core=arguments.core,
+        turns=arguments.turns,
         memory_bytes=arguments.memory_bytes,
         bandwidth_bytes_per_s=arguments.bandwidth_bytes_per_s,
     )

@@ -129,7 +129,7 @@ static void book(const tables_t *t, plan_t *p, place node, place device, double 
     p->arrived[device] = later(p->arrived[device], there);
 }
 
-/* A sender has handed over what it has for the next device that gets something, from one on; their number is none. */
+/* A sender turns to the next device that gets something of it, from `device` on, and hands that over. */
 static void hand_over_next(const tables_t *t, plan_t *p, place sender, place device) {
     while (device < t->devices && !p->transfers[sender * t->devices + device].units) device++;
     p->served[sender] = device;

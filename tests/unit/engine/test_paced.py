@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.engine.paced import PacedEngine, Pacer
 from legion.engine.reference import ReferenceEngine
-from legion.engine.shared_core import SharedCore
+from legion.engine.turns import Turns
 from legion.errors import InputError
 
 SLEEP_MORE_S = 1e-4
@@ -27,9 +27,9 @@ class Machine:
         self.processor_s = 5.0
         self.sleep_more_s = sleep_more_s
 
-    def pacer(self, speed: float, core: SharedCore | None = None) -> Pacer:
+    def pacer(self, speed: float, turns: Turns | None = None) -> Pacer:
         return Pacer(
-            speed, core=core, clock=lambda: self.now_s, processor_clock=lambda: self.processor_s, sleep=self.sleep
+            speed, turns=turns, clock=lambda: self.now_s, processor_clock=lambda: self.processor_s, sleep=self.sleep
         )
 
     def sleep(self, seconds: float) -> None:
@@ -76,51 +76,51 @@ def test_lateness_is_an_overrun_once_the_thread_has_waited() -> None:
     assert pacer.overrun_s == pytest.approx(1.0)
 
 
-class BusyCore(SharedCore):
-    """A core that another has for a while whenever it is asked for; by a clock that the test moves."""
+class LateTurns(Turns):
+    """Turns that begin a while after they are asked for; by a clock that the test moves."""
 
     def __init__(self, path: Path, machine: Machine, others_s: float) -> None:
-        super().__init__(path)
         self.machine = machine
+        self.others_s = 0.0
+        super().__init__(path)
         self.others_s = others_s
-        self.has_it = False
 
-    def take(self) -> None:
+    def begin(self) -> None:
         self.machine.now_s += self.others_s
-        self.has_it = True
+        self.is_on = True
 
-    def leave(self) -> None:
-        self.has_it = False
+    def end(self) -> None:
+        self.is_on = False
 
 
 @pytest.mark.parametrize(("others_s", "late_s"), [(2.5, 0.0), (4.0, 1.0)])
-def test_waiting_for_a_core_is_made_up_for_by_sleeping_less(tmp_path: Path, others_s: float, late_s: float) -> None:
+def test_waiting_for_a_turn_is_made_up_for_by_sleeping_less(tmp_path: Path, others_s: float, late_s: float) -> None:
     machine = Machine(sleep_more_s=0.0)
-    core = BusyCore(tmp_path / "core", machine, others_s)
-    pacer = machine.pacer(0.25, core)
+    turns = LateTurns(tmp_path / "turns", machine, others_s)
+    pacer = machine.pacer(0.25, turns)
     with pacer.computing():
-        assert core.has_it
+        assert turns.is_on
         machine.work(1.0)
-    assert not core.has_it
+    assert not turns.is_on
     assert machine.now_s == pytest.approx(100.0 + 4.0 + late_s)
     assert pacer.overrun_s == pytest.approx(late_s)
 
 
-def test_handing_over_waits_for_no_core(tmp_path: Path) -> None:
+def test_handing_over_waits_for_no_turn(tmp_path: Path) -> None:
     machine = Machine(sleep_more_s=0.0)
-    core = BusyCore(tmp_path / "core", machine, others_s=50.0)
-    with machine.pacer(0.25, core).handing_over():
-        assert not core.has_it
+    turns = LateTurns(tmp_path / "turns", machine, others_s=50.0)
+    with machine.pacer(0.25, turns).handing_over():
+        assert not turns.is_on
         machine.work(1.0)
     assert machine.now_s == pytest.approx(100.0 + 4.0)
 
 
-def test_a_core_is_left_when_work_fails(tmp_path: Path) -> None:
+def test_a_turn_ends_when_work_fails(tmp_path: Path) -> None:
     machine = Machine()
-    core = BusyCore(tmp_path / "core", machine, others_s=0.0)
-    with pytest.raises(ValueError, match="failed"), machine.pacer(0.5, core).computing():
+    turns = LateTurns(tmp_path / "turns", machine, others_s=0.0)
+    with pytest.raises(ValueError, match="failed"), machine.pacer(0.5, turns).computing():
         raise ValueError("failed")
-    assert not core.has_it
+    assert not turns.is_on
 
 
 def test_what_cannot_be_made_up_for_at_once_is_made_up_for_later() -> None:

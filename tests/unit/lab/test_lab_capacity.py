@@ -1,7 +1,7 @@
 import pytest
 
 from legion.errors import InfeasibleError
-from legion.lab.capacity import check_capacity, shared_cores
+from legion.lab.capacity import check_capacity, turns_of
 from legion.lab.setting import Board, Link, Setting
 
 LINK = Link(bandwidth_bytes_per_s=1e7)
@@ -37,7 +37,17 @@ def test_what_does_not_fit_is_refused_with_the_numbers(subject: Setting, complai
 
 
 @pytest.mark.parametrize(
-    ("speeds", "cores", "shared"), [([0.085] * 6, 2, 1), ([0.19] * 6, 2, None), ([0.19] * 6, 4, 2), ([0.5], 1, None)]
+    ("speeds", "cores", "turns"),
+    [
+        ([0.085] * 6, 2, [0] * 6),
+        ([0.2] * 3, 2, [0] * 3),
+        ([0.19] * 6, 2, None),
+        ([0.19] * 6, 4, [0, 0, 0, 1, 1, 1]),
+        ([0.1, 0.9, 0.3, 0.3], 4, [2, 0, 1, 1]),
+        ([0.5], 1, None),
+    ],
 )
-def test_as_few_cores_as_suffice_are_shared(speeds: list[float], cores: int, shared: int | None) -> None:
-    assert shared_cores(setting(*speeds), cores) == shared
+def test_as_few_boards_as_can_be_compute_at_the_same_time(
+    speeds: list[float], cores: int, turns: list[int] | None
+) -> None:
+    assert turns_of(setting(*speeds).boards, cores) == turns

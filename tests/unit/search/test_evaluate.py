@@ -76,18 +76,21 @@ def test_no_plan_beats_the_bound(name: str, seed: int, moves: int, parts: int) -
     assert least_s(tables) <= simulated_s(name, plan) * (1 + 1e-9)
 
 
-def test_a_way_in_carries_one_message_at_a_time() -> None:
+@pytest.mark.parametrize(("others_s", "first_asks_s"), [([0.0, 0.0], 2), ([2.0, 0.0], 3)])
+def test_a_way_in_carries_one_message_at_a_time(others_s: list[float], first_asks_s: float) -> None:
     """One unit each for three devices, fed after 1, 2 and 3 s; 5 s each from two of them to the first; 3 s out.
 
-    Who asks first goes first, though the other asks before that one is there.
+    Who asks first goes first, and the other asks while it is on its way: the second device's, or, where that computes
+    for 2 s, the third's.
     """
     each, whole = np.array([0, 1, 2, 2]), np.array([0, 1, 2, 3])
     nobody = np.zeros(4)
+    computing = np.outer([0.0, *others_s], np.arange(4.0))
     tables = Tables(
         devices=("a", "b", "c"),
         extents=np.array([3, 3, 3]),
         bytes_per_unit=np.array([5.0, 1.0, 1.0]),
-        seconds=(np.zeros((3, 4)), np.zeros((3, 4))),
+        seconds=(computing, np.zeros((3, 4))),
         saved_s=(np.zeros((3, 4)), np.zeros((3, 4))),
         breadths=np.ones(2),
         edges=((Edge(source=2, low=each, high=whole),), (Edge(source=0, low=each, high=whole),)),
@@ -105,7 +108,7 @@ def test_a_way_in_carries_one_message_at_a_time() -> None:
         borders=np.zeros((1, 2), dtype=np.bool_),
         parts=np.ones(1, dtype=np.int64),
     )
-    assert latencies_s(NativeTables(tables), plan)[0] == pytest.approx(2 + 2 * 5 + 3)
+    assert latencies_s(NativeTables(tables), plan)[0] == pytest.approx(first_asks_s + 2 * 5 + 3)
 
 
 @pytest.mark.parametrize(("borders", "seconds"), [(False, 2 + 3 + 2), (True, 1 + 3 + 2)])
