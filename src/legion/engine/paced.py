@@ -24,8 +24,8 @@ class Pacer:
     ends late, because a sleep lasted longer than told or this machine was busy, is taken off the next sleeps: on the
     slower processor the work after it would have begun sooner. What is not made up for until the thread `waited` for
     something is an overrun. What it computes takes place in its turn, if there are `turns`: to wait for one is part of
-    the time that it takes, and so is made up for by sleeping less. `clock` and `processor_clock` are in
-    seconds, the latter counting the calling thread's processor time.
+    the time that it takes, and so is made up for by sleeping less. `clock` and `processor_clock` are in seconds, the
+    latter counting the calling thread's processor time.
 
     Raises InputError for a speed that is not above 0 and up to 1.
     """
