@@ -12,13 +12,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
 
 from rich.console import Console
 
 from bench.results_file import write_results
 from legion.engine.kernel import ReferenceKernel
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
+from legion.engine.pacer import Pacer
 from legion.model import zoo
 from legion.model.onnx_import import load_model
 from legion.plan.group_times import group_times_s
@@ -119,7 +119,7 @@ def _run(
 
 
 def _kernel_s(kernel: ReferenceKernel) -> float:
-    return median(kernel.time(perf_counter) for _ in range(15))
+    return median(kernel.time(Pacer().timed) for _ in range(15))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""A small fixed computation whose time tells how fast the device is at this moment."""
+"""Small fixed computations: one whose time tells how fast the device is, one that takes hardly any."""
 
 from collections.abc import Callable
 
 from legion.engine.base import Engine
 from legion.engine.constants import synthetic_constant
+from legion.engine.pacer import Timed
 from legion.geometry.local_graph import LocalConstant, LocalGraph, LocalInput
 from legion.model.model import Operator
 
@@ -20,32 +21,40 @@ class ReferenceKernel:
     """
 
     def __init__(self, engine: Engine) -> None:
-        shape = (1, _CHANNELS, _ROWS, _COLUMNS)
-        self._executable = engine.prepare(_kernel_graph(), synthetic_constant)
-        self._inputs = [synthetic_constant(LocalConstant(name="input", shape=shape, dtype="float32", digest=None))]
-        self._executable.run(self._inputs)
+        self._run = _convolution(engine, channels=_CHANNELS, kernel=3, rows=_ROWS, columns=_COLUMNS)
+        self._run()
 
-    def time(self, clock: Callable[[], float]) -> float:
-        """Seconds that one run takes by `clock`, after one that brings its data back into the caches."""
-        self._executable.run(self._inputs)
-        start = clock()
-        self._executable.run(self._inputs)
-        return clock() - start
+    def time(self, timed: Timed) -> float:
+        """Seconds that one run takes, after one that brings its data back into the caches."""
+        return timed(self._run, rehearsed=True)
 
 
-def _kernel_graph() -> LocalGraph:
-    weights = LocalConstant(name="weights", shape=(_CHANNELS, _CHANNELS, 3, 3), dtype="float32", digest=None)
-    convolution = Operator(
-        name="reference kernel",
+def mere_call(engine: Engine) -> Callable[[], object]:
+    """A convolution of so little that what it does is to call the engine, by the code that all computations share."""
+    return _convolution(engine, channels=16, kernel=1, rows=4, columns=4)
+
+
+def _convolution(engine: Engine, *, channels: int, kernel: int, rows: int, columns: int) -> Callable[[], object]:
+    """One of as many channels to as many, on synthetic numbers, made ready to run."""
+    shape = (channels, channels, kernel, kernel)
+    operator = Operator(
+        name="convolution",
         op_type="Conv",
         inputs=("input", "weights"),
         outputs=("output",),
-        attributes={"pads": (1, 1, 1, 1)},
+        attributes={"pads": (kernel // 2,) * 4},
     )
-    return LocalGraph(
+    graph = LocalGraph(
         opset=18,
-        operators=(convolution,),
-        inputs=(LocalInput(name="input", dtype="float32", dims=(1, _CHANNELS, None, None)),),
+        operators=(operator,),
+        inputs=(LocalInput(name="input", dtype="float32", dims=(1, channels, None, None)),),
         outputs=("output",),
-        constants=(weights,),
+        constants=(_constant("weights", shape),),
     )
+    executable = engine.prepare(graph, synthetic_constant)
+    inputs = [synthetic_constant(_constant("input", (1, channels, rows, columns)))]
+    return lambda: executable.run(inputs)
+
+
+def _constant(name: str, shape: tuple[int, ...]) -> LocalConstant:
+    return LocalConstant(name=name, shape=shape, dtype="float32", digest=None)

@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from legion.engine.base import Engine, Executable
-from legion.engine.paced import Pacer
+from legion.engine.pacer import Pacer
 from legion.errors import InputError, InternalError
 from legion.geometry.local_graph import LocalGraph
 from legion.plan.executable import NodePlan
@@ -152,12 +152,12 @@ class Computer:
                 self._store.put(request, payload)
                 return PieceStored(request=request.request)
             case ProbeProcessor():
-                sample = measure_processor(self._engine, self._pacer.time)
+                sample = measure_processor(self._engine, self._pacer.timed)
                 return ProcessorProbed(request=request.request, sample=sample)
             case ProbeLayers(probes=probes, policy=policy):
                 progress = self._progress(epoch, request.request)
                 try:
-                    profiler = Profiler(self._engine, self._store.load, self._pacer.time)
+                    profiler = Profiler(self._engine, self._store.load, self._pacer.timed)
                     samples = profiler.measure(probes, policy, progress)
                 finally:
                     self._engine.retain(self._graphs)
@@ -186,7 +186,7 @@ class Computer:
         def finished(log: FrameLog) -> None:
             self._post(FrameDone(epoch=epoch, report=self._meter.report(prepared.plan, log)))
 
-        self._interpreter = Interpreter(prepared, self._sender, self._clock, finished, self._pacer)
+        self._interpreter = Interpreter(prepared, self._sender, finished, self._pacer)
         return Installed(request=work.request, resident_bytes=self._engine.resident_bytes)
 
     def _warm_up(self, plan: NodePlan, executables: Sequence[Executable], progress: Callable[[float], None]) -> None:
@@ -194,15 +194,14 @@ class Computer:
 
         What fails on zeros may well run on data, so that is left to the frames.
         """
-        with self._pacer.suspended():
-            for step in plan.steps:
-                progress(1.0)
-                if any(buffer.dynamic for buffer in step.buffers):
-                    continue
-                inputs = plan.graphs[step.graph].inputs
-                zeros = [np.zeros(each.shape, kind.dtype) for each, kind in zip(step.buffers, inputs, strict=True)]
-                with suppress(InternalError):
-                    executables[step.graph].run(zeros)
+        for step in plan.steps:
+            progress(1.0)
+            if any(buffer.dynamic for buffer in step.buffers):
+                continue
+            inputs = plan.graphs[step.graph].inputs
+            zeros = [np.zeros(each.shape, kind.dtype) for each, kind in zip(step.buffers, inputs, strict=True)]
+            with suppress(InternalError):
+                executables[step.graph].run(zeros)
 
     def _progress(self, epoch: int, request: int) -> Callable[[float], None]:
         """Tells the controller now and then, and ends the job when its epoch has passed."""

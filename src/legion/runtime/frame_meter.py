@@ -27,7 +27,7 @@ class FrameMeter:
             sent_bytes=log.sent_bytes,
             received_messages=log.received_messages,
             received_bytes=log.received_bytes,
-            overrun_s=log.overrun_s,
+            overrun_s=log.overrun_s + log.sent_late_s,
             dropped=0,
         )
         self._sender_cpu_s, self._process_cpu_s = sender_cpu_s, process_cpu_s

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
+from legion.engine.pacer import Pacer
 from legion.errors import InputError, PeerError
 from legion.model.model import Array
 from legion.plan.executable import ExecutablePlan
@@ -131,7 +132,7 @@ class Frames:
         if key not in self._interpreters:
             frame_plan = controller_frame_plan(self.executable.nodes[CONTROLLER], outputs)
             prepared = PreparedPlan(plan=self.plan, node=CONTROLLER, frame_plan=frame_plan, executables=())
-            self._interpreters[key] = Interpreter(prepared, self._sender, self._clock, self._own_part_done)
+            self._interpreters[key] = Interpreter(prepared, self._sender, self._own_part_done, Pacer(clock=self._clock))
         return self._interpreters[key]
 
     def _own_part_done(self, log: FrameLog) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from legion.engine.base import Executable
-from legion.engine.paced import Pacer
+from legion.engine.pacer import Pacer
 from legion.errors import InputError, InternalError
 from legion.model.model import Array
 from legion.plan.program import Receive, Run, Send
@@ -29,6 +29,7 @@ class FrameLog:
     overrun_s: float = 0.0
     sent_messages: int = 0
     sent_bytes: int = 0
+    sent_late_s: float = 0.0
     received_messages: int = 0
     received_bytes: int = 0
 
@@ -47,7 +48,7 @@ class Interpreter:
     """Executes the batches of one installed plan, on one thread.
 
     `finished` is called, on the sender's thread, when a frame has ended and all it sent is out. Assembling, running
-    and encoding are slowed down by `pacer`, which may be the engine's own, too.
+    and encoding are slowed down by `pacer`, whose clock must be the sender's.
     `abandon` alone may be called from other threads.
     """
 
@@ -55,20 +56,18 @@ class Interpreter:
         self,
         prepared: PreparedPlan,
         sender: Sender,
-        clock: Callable[[], float],
         finished: Callable[[FrameLog], None],
-        pacer: Pacer | None = None,
+        pacer: Pacer,
     ) -> None:
         self._prepared = prepared
         self._frame_plan = prepared.frame_plan
         self._sender = sender
-        self._clock = clock
         self._finished = finished
-        self._pacer = pacer or Pacer()
+        self._pacer = pacer
         self._abandoned = -1
         self._tensors = FrameTensors(prepared.frame_plan.slots)
         self._log = FrameLog(-1)
-        self._reached_s = clock()
+        self._reached_s = pacer.now_s()
         self._encoders: dict[int, TensorEncoder] = {}
 
     @property
@@ -118,7 +117,7 @@ class Interpreter:
         self._log.overrun_s += self._pacer.overrun_s - overrun_s
         if batch.ends_frame:
             log = self._log
-            self._sender.then(lambda: self._finished(log))
+            self._sender.then(lambda: self._finished(log), self._pacer.now_s())
 
     def results(self) -> dict[str, Array]:
         """The caller's tensors, whole and the caller's to change, once the frame has ended; they are let go here."""
@@ -141,13 +140,13 @@ class Interpreter:
     def _run(self, index: int, step: Step) -> None:
         if step.run is None:
             raise InternalError(f"instruction {index} runs nothing; compile the plan again")
-        start_s = self._clock()
+        start_s = self._pacer.now_s()
         with self._pacer.computing():
             inputs = [self._tensors.make(recipe) for recipe in step.reads]
             outputs = self._prepared.executables[step.run.graph].run(inputs)
         for slot, output in zip(step.fills, outputs, strict=True):
             self._tensors.fill(slot, output)
-        self._reached_s = self._clock()
+        self._reached_s = self._pacer.now_s()
         self._log.records.append(Record(index, start_s, self._reached_s, sum(array.nbytes for array in inputs)))
 
     def _send(self, index: int, step: Step, send: Send) -> None:
@@ -159,10 +158,13 @@ class Interpreter:
                 encoder = self._encoders[index] = self._encoder(send, array)
             frames = encoder.encode(log.frame, array)
 
-        def sent(start_s: float, end_s: float) -> None:
+        self._reached_s = self._pacer.now_s()
+
+        def sent(start_s: float, end_s: float, late_s: float) -> None:
             log.records.append(Record(index, start_s, end_s, array.nbytes))
             log.sent_messages += 1
             log.sent_bytes += array.nbytes + len(frames[0])
+            log.sent_late_s += late_s
 
         self._sender.send(
             Outgoing(
@@ -170,9 +172,9 @@ class Interpreter:
                 frames=frames,
                 cancelled=lambda: log.frame <= self._abandoned,
                 sent=sent,
+                due_s=self._reached_s,
             )
         )
-        self._reached_s = self._clock()
 
     def _encoder(self, send: Send, array: Array) -> TensorEncoder:
         """What all frames' messages of this Send have in common, as long as its arrays are like this one."""

@@ -10,6 +10,7 @@ import numpy as np
 from legion.engine.base import Engine, Executable, Loader
 from legion.engine.constants import synthetic_constant
 from legion.engine.kernel import ReferenceKernel
+from legion.engine.pacer import Timed
 from legion.geometry.local_graph import LocalConstant
 from legion.model.model import Array
 from legion.profile.probes import LayerProbe
@@ -30,7 +31,7 @@ _HELD_UP = 2.0
 _WAIT_S = 0.005
 """Between two runs of probes: long enough for the processor to turn to something else, or to sleep."""
 
-_COMPARING_S = 0.5
+_COMPARING_S = 0.25
 _LEAST_COMPARED = 5
 _MOST_COMPARED = 100
 
@@ -41,10 +42,10 @@ Progress = Callable[[float], None]
 class Profiler:
     """Measures layers with one engine. Raises what `engine.prepare` and running raise."""
 
-    def __init__(self, engine: Engine, load: Loader, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: Engine, load: Loader, timed: Timed) -> None:
         self._engine = engine
         self._load = load
-        self._clock = clock
+        self._timed = timed
         self._idled_s = _idle_s()
 
     def measure(
@@ -70,14 +71,14 @@ class Profiler:
 
     def _round(self, order: Sequence["_Subject"], kernel: ReferenceKernel, progress: Progress) -> None:
         """One entry for each; the reference kernel runs in between, in proportion to the time that has passed."""
-        references = [kernel.time(self._clock)]
+        references = [kernel.time(self._timed)]
         passed_s = 0.0
         for done, subject in enumerate(order, 1):
             self._wait()
-            subject.seconds.append(subject.time(self._clock))
+            subject.seconds.append(subject.time(self._timed))
             passed_s += subject.seconds[-1]
             due = int(passed_s / (_KERNELS_APART * references[0]))
-            references += [kernel.time(self._clock) for _ in range(min(due, _KERNELS_AT_ONCE))]
+            references += [kernel.time(self._timed) for _ in range(min(due, _KERNELS_AT_ONCE))]
             passed_s = 0.0 if due else passed_s
             progress(done)
         for subject in order:
@@ -94,26 +95,21 @@ def _idle_s() -> float:
     return time.perf_counter() - time.thread_time()
 
 
-def measure_processor(engine: Engine, clock: Callable[[], float]) -> ProcessorSample:
-    """The reference kernel for half a second by `clock`, five times at least and a hundred times at most; then copies
-    of 16 MB, the best of a few.
+def measure_processor(engine: Engine, timed: Timed) -> ProcessorSample:
+    """The reference kernel for a quarter of a second, five times at least and a hundred times at most; then copies of
+    16 MB, the best of a few.
     """
     kernel = ReferenceKernel(engine)
     reference_s: list[float] = []
-    end_s = clock() + _COMPARING_S
-    while len(reference_s) < _MOST_COMPARED and (len(reference_s) < _LEAST_COMPARED or clock() < end_s):
-        reference_s.append(kernel.time(clock))
-    return ProcessorSample(reference_s=tuple(reference_s), copy_bytes_per_s=_copy_bytes_per_s(clock))
+    while len(reference_s) < _MOST_COMPARED and (len(reference_s) < _LEAST_COMPARED or sum(reference_s) < _COMPARING_S):
+        reference_s.append(kernel.time(timed))
+    return ProcessorSample(reference_s=tuple(reference_s), copy_bytes_per_s=_copy_bytes_per_s(timed))
 
 
-def _copy_bytes_per_s(clock: Callable[[], float]) -> float:
+def _copy_bytes_per_s(timed: Timed) -> float:
     source = np.ones(_COPIED_BYTES, np.uint8)
     target = np.empty_like(source)
-    seconds: list[float] = []
-    for _ in range(_COPY_ROUNDS):
-        start_s = clock()
-        target[...] = source
-        seconds.append(clock() - start_s)
+    seconds = [timed(lambda: np.copyto(target, source)) for _ in range(_COPY_ROUNDS)]
     return _COPIED_BYTES / max(min(seconds), 1e-9)
 
 
@@ -141,11 +137,9 @@ class _Subject:
         longest_s = _HELD_UP * min(self.seconds)
         return sum(seconds for seconds in self.seconds if seconds <= longest_s)
 
-    def time(self, clock: Callable[[], float]) -> float:
+    def time(self, timed: Timed) -> float:
         """Seconds of one run on inputs that others have written long since, as in a frame."""
-        start_s = clock()
-        self.executable.run(self.inputs)
-        return clock() - start_s
+        return timed(lambda: self.executable.run(self.inputs))
 
     def sample(self) -> LayerSample:
         return LayerSample(

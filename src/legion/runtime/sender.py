@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,12 +13,22 @@ from legion.transport.base import Frame, OutPort
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A tensor to send. `sent` is called with the times at which it entered the port and was released."""
+    """A tensor to send, not before `due_s`.
+
+    `sent` is told when it entered the port, when it was released, and by how much the thread had woken late for it.
+    """
 
     peer: str
     frames: tuple[Frame, Frame]
     cancelled: Callable[[], bool]
-    sent: Callable[[float, float], None]
+    sent: Callable[[float, float, float], None]
+    due_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Action:
+    do: Callable[[], None]
+    due_s: float
 
 
 class Sender:
@@ -26,7 +37,7 @@ class Sender:
     def __init__(self, port: OutPort, clock: Callable[[], float]) -> None:
         self._port = port
         self._clock = clock
-        self._queue: queue.SimpleQueue[Outgoing | Callable[[], None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Outgoing | _Action | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._drain, name="sender", daemon=True)
         self._thread.start()
@@ -35,9 +46,9 @@ class Sender:
         """Queue a tensor."""
         self._queue.put(outgoing)
 
-    def then(self, action: Callable[[], None]) -> None:
-        """Call `action` on the sender's thread when all that is queued now has been sent or cancelled."""
-        self._queue.put(action)
+    def then(self, action: Callable[[], None], due_s: float = 0.0) -> None:
+        """Call `action` on the sender's thread when it is due, and all that is queued now was sent or cancelled."""
+        self._queue.put(_Action(action, due_s))
 
     def connect(self, peers: Mapping[str, str]) -> None:
         """Connect to these peers in place of the earlier ones, after all that is queued now; wait for it.
@@ -65,13 +76,22 @@ class Sender:
 
     def _drain(self) -> None:
         while (item := self._queue.get()) is not None:
+            late_s = self._wait(item.due_s)
             if isinstance(item, Outgoing):
-                self._send(item)
+                self._send(item, late_s)
             else:
-                item()
+                item.do()
         self._port.close()
 
-    def _send(self, item: Outgoing) -> None:
+    def _wait(self, due_s: float) -> float:
+        """Sleep until then; by how much that was too long."""
+        early_s = due_s - self._clock()
+        if early_s <= 0:
+            return 0.0
+        time.sleep(early_s)
+        return max(0.0, self._clock() - due_s)
+
+    def _send(self, item: Outgoing, late_s: float) -> None:
         start_s = self._clock()
         if self._port.send(item.peer, item.frames, lambda: self._closed or item.cancelled()):
-            item.sent(start_s, self._clock())
+            item.sent(start_s, self._clock(), late_s)

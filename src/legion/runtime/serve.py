@@ -17,9 +17,11 @@ import psutil
 
 from legion.cluster.device import DeviceInfo
 from legion.engine.base import Engine
+from legion.engine.kernel import mere_call
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.engine.onnx_session import CPU_PROVIDER
-from legion.engine.paced import PacedEngine, Pacer, end_sleeps_in_time
+from legion.engine.pacer import Pacer, end_sleeps_in_time
+from legion.errors import InputError
 from legion.runtime.network import real_network
 from legion.runtime.weights import WeightStore
 from legion.runtime.worker import Worker
@@ -53,20 +55,27 @@ def serve(options: WorkerOptions, ready: Callable[[Worker], None]) -> None:
 
     Raises InputError when the address, the provider, the number of threads, the speed or turns cannot be had.
     """
-    pacer = Pacer(options.speed, turns=_turns(options.turns))
-    engine: Engine = OnnxRuntimeEngine(threads=options.threads, provider=options.provider)
-    if options.speed < 1:
-        engine = PacedEngine(engine, pacer)
-        end_sleeps_in_time()
+    engine = OnnxRuntimeEngine(threads=options.threads, provider=options.provider)
     info = describe_device(options.name, engine, options.memory_bytes)
     transport = real_network(options.bandwidth_bytes_per_s)
     try:
+        pacer = _pacer(options, engine, transport.clock)
         worker = Worker(transport, options.bind, info, engine, WeightStore(options.cache_directory), pacer)
         with _stopped_by_signals(worker):
             ready(worker)
             worker.run()
     finally:
         transport.close()
+
+
+def _pacer(options: WorkerOptions, engine: Engine, clock: Callable[[], float]) -> Pacer:
+    """What slows an engine of one thread down, if anything; it counts the processor time of the thread that runs it."""
+    if options.speed == 1:
+        return Pacer(clock=clock)
+    if engine.threads != 1:
+        raise InputError(f"an engine of {engine.threads} threads cannot be slowed down; give it one")
+    end_sleeps_in_time()
+    return Pacer(options.speed, turns=_turns(options.turns), wake=mere_call(engine), clock=clock)
 
 
 def _turns(path: Path | None) -> "Turns | None":

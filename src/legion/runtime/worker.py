@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from legion.cluster.device import DeviceInfo
 from legion.engine.base import Engine
-from legion.engine.paced import Pacer
+from legion.engine.pacer import Pacer
 from legion.errors import PeerError
 from legion.runtime.computer import Computer
 from legion.runtime.sender import Sender
@@ -65,7 +65,9 @@ class Worker:
         self._stopped = False
         self._posted: collections.deque[WorkEvent] = collections.deque()
         self._sender = Sender(transport.out_port(), self._clock)
-        self._computer = Computer(engine, store, self._sender, self._clock, self._post, pacer or Pacer())
+        self._computer = Computer(
+            engine, store, self._sender, self._clock, self._post, pacer or Pacer(clock=self._clock)
+        )
         self._state = WorkerState(info, self._endpoint.data_port)
         self._cpu_s = 0.0
 

@@ -5,6 +5,7 @@ from engine_building import loader, local_graph, normal, operator
 
 from legion.engine.kernel import ReferenceKernel
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
+from legion.engine.pacer import Pacer
 from legion.engine.reference import ReferenceEngine
 from legion.errors import InputError, InternalError
 from legion.model.model import Operator
@@ -68,4 +69,4 @@ def test_the_reference_kernel_takes_time_by_the_given_clock_and_survives_evictio
     kernel = ReferenceKernel(engine)
     engine.retain([])
     ticks = iter([10.0, 10.5, 20.0, 20.25])
-    assert [kernel.time(lambda: next(ticks)) for _ in range(2)] == [0.5, 0.25]
+    assert [kernel.time(Pacer(clock=lambda: next(ticks)).timed) for _ in range(2)] == [0.5, 0.25]

@@ -1,11 +1,14 @@
 """The interpreter and the sender, over a port that a test holds shut."""
 
+import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pytest
 
+from legion.engine.pacer import Pacer
 from legion.errors import InputError
 from legion.geometry.box import Box
 from legion.plan.executable import NodePlan
@@ -58,8 +61,10 @@ class Bench:
         self.sender = Sender(self.port, lambda: float(next(ticks)))
         self.finished: list[FrameLog] = []
         frame_plan = device_frame_plan(NodePlan(program=PROGRAM, graphs=(), steps=()))
-        prepared = PreparedPlan(plan=7, node="pi", frame_plan=frame_plan, executables=())
-        self.interpreter = Interpreter(prepared, self.sender, lambda: float(next(ticks)), self.finished.append)
+        self.prepared = PreparedPlan(plan=7, node="pi", frame_plan=frame_plan, executables=())
+        self.interpreter = Interpreter(
+            self.prepared, self.sender, self.finished.append, Pacer(clock=lambda: float(next(ticks)))
+        )
 
     def execute(self, frame: int) -> None:
         delivery = Delivery(instruction=0, array=ARRAY + frame, arrived_s=0.5)
@@ -118,12 +123,31 @@ def test_addresses_that_lead_nowhere_are_told_to_who_connects(bench: Bench) -> N
     bench.sender.close()
 
 
+def test_what_was_computed_ahead_is_sent_and_told_of_when_it_is_due() -> None:
+    """Encoding takes 2 ms of the processor, and so a fifth of a second at a hundredth of its speed."""
+    bench = Bench()
+    bench.port.open.set()
+    processor_s = iter([0.0, 0.002])
+    pacer = Pacer(0.01, clock=time.perf_counter, processor_clock=lambda: next(processor_s))
+    sender = Sender(bench.port, time.perf_counter)
+    ended: queue.SimpleQueue[tuple[FrameLog, float]] = queue.SimpleQueue()
+    interpreter = Interpreter(bench.prepared, sender, lambda log: ended.put((log, time.perf_counter())), pacer)
+    begun_s = time.perf_counter()
+    delivery = Delivery(instruction=0, array=ARRAY, arrived_s=begun_s)
+    interpreter.execute(Batch(frame=0, first=0, last=2, deliveries=(delivery,), ends_frame=True))
+    assert time.perf_counter() < begun_s + 0.2
+    log, ended_s = ended.get(timeout=WAIT_S)
+    assert begun_s + 0.2 <= log.records[-1].start_s <= ended_s
+    assert 0 < log.sent_late_s < ended_s - begun_s - 0.2
+    sender.close()
+
+
 def test_given_tensors_are_asked_for() -> None:
     bench = Bench()
     instructions = (Send(tensor="input", box=BOX, destination="b"),)
     node = NodePlan(program=Program(node="controller", instructions=instructions), graphs=(), steps=())
     prepared = PreparedPlan(plan=7, node="controller", frame_plan=controller_frame_plan(node, ()), executables=())
-    interpreter = Interpreter(prepared, bench.sender, lambda: 0.0, bench.finished.append)
+    interpreter = Interpreter(prepared, bench.sender, bench.finished.append, Pacer(clock=lambda: 0.0))
     with pytest.raises(InputError, match="'input' is missing"):
         interpreter.begin(0, {"other": ARRAY})
     bench.port.open.set()

@@ -1,7 +1,7 @@
 """Clocks, timelines, link samples, and the measuring protocol, with invented times."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legion.engine.base import Loader
+from legion.engine.pacer import Pacer, Timed
 from legion.geometry.box import Box
 from legion.geometry.local_graph import LocalGraph, LocalInput
 from legion.geometry.segment import Segment
@@ -111,6 +112,11 @@ class FakeClock:
         return self.now_s
 
 
+def timed_by(clock: Callable[[], float]) -> Timed:
+    """As work is timed where nothing is slowed down, by this clock."""
+    return Pacer(clock=clock).timed
+
+
 class FakeEngine:
     """An engine whose runs take as many seconds as the graph's opset says, and the first of some longer."""
 
@@ -157,7 +163,7 @@ def measured(
     engine = FakeEngine(clock, held_up_s)
     progress: list[float] = []
     probes = [probe(each) for each in seconds]
-    samples = Profiler(engine, lambda _: np.zeros(1), clock).measure(probes, policy, progress.append)
+    samples = Profiler(engine, lambda _: np.zeros(1), timed_by(clock)).measure(probes, policy, progress.append)
     return samples, engine.runs, int(samples[0].reference_s[0]), progress
 
 
@@ -239,20 +245,16 @@ def test_a_run_that_was_held_up_is_followed_by_others() -> None:
 def test_the_reference_kernel_runs_for_half_a_second_within_bounds(speed: float, runs: int) -> None:
     clock = FakeClock()
     engine = FakeEngine(clock, {})
-    sample = measure_processor(engine, lambda: clock() / speed)
+    sample = measure_processor(engine, timed_by(lambda: clock() / speed))
     assert sample.reference_s == pytest.approx([engine.runs[0] / speed] * runs)
     assert len(engine.runs) == 1 + 2 * runs
 
 
 def test_copying_is_the_best_of_some() -> None:
-    clock = FakeClock()
-    passing_s = iter([0.0, 0.0, 0.0, 2.0, 0.0, 1.0, 0.0, 4.0, 0.0, 3.0, 0.0, 5.0])
+    copies_s = iter([2.0, 1.0, 4.0, 3.0, 5.0])
 
-    def copying_clock() -> float:
-        """Moves on by what the copies take, once the kernel has run and no more of it is due."""
-        if len(engine.runs) == 1 + 2 * 5:
-            clock.now_s += next(passing_s)
-        return clock.now_s
+    def timed(work: Callable[[], object], *, rehearsed: bool = False) -> float:
+        work()
+        return 100.0 if rehearsed else next(copies_s)
 
-    engine = FakeEngine(clock, {})
-    assert measure_processor(engine, copying_clock).copy_bytes_per_s == float(16 << 20)
+    assert measure_processor(FakeEngine(FakeClock(), {}), timed).copy_bytes_per_s == float(16 << 20)
