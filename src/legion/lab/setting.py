@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SlowBy = Literal["pacing", "quota"]
-"""Sleep after each instruction, or a processor quota of the kernel's."""
+"""What is computed is let go when a slower processor would have it, or a processor quota of the kernel's."""
 
 Network = Literal["namespaces", "transport"]
 """Real shaped links between network namespaces, or links paced in the transport on loopback (weaker)."""
