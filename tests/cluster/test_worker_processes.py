@@ -248,3 +248,11 @@ def test_a_worker_told_to_end_exits_cleanly(how: signal.Signals, tmp_path: objec
         assert process.wait(WAIT_S) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b""
+
+
+def test_a_worker_of_several_threads_cannot_be_slowed_down(tmp_path: object) -> None:
+    command = [sys.executable, "-m", "legion.runtime.worker_process", "--name", "a", "--bind", "127.0.0.1:0"]
+    command += ["--threads", "2", "--cache", str(tmp_path), "--speed", "0.5"]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=WAIT_S)
+    assert ended.returncode == 1
+    assert b"2 threads cannot be slowed down" in ended.stderr

@@ -29,8 +29,8 @@ class ReferenceKernel:
         return timed(self._run, rehearsed=True)
 
 
-def mere_call(engine: Engine) -> Callable[[], object]:
-    """A convolution of so little that what it does is to call the engine, by the code that all computations share."""
+def waking_call(engine: Engine) -> Callable[[], object]:
+    """A convolution of so little that all it does is to bring the engine's own code into the caches."""
     return _convolution(engine, channels=16, kernel=1, rows=4, columns=4)
 
 

@@ -31,12 +31,12 @@ class Pacer:
     thread takes neither the core nor the network from others, unlike under a processor quota, and what belongs together
     is computed at one go, as on the slower processor. By how much work ends late, because this machine was busy, is
     taken off the time of the work after it, which would have begun sooner. What is not made up for until the thread
-    `waited` for something is an overrun.
+    `waited` for something, or `received` something that came later, is an overrun.
 
     What it computes takes place in its turn, if there are `turns`: to wait for one is part of the time that it takes,
-    and so made up for. `wake` is done before, and not counted: it brings the code that computes back into caches that
-    others have used meanwhile, as nobody would on the slower processor. `clock` and `processor_clock` are in seconds,
-    the latter counting the calling thread's processor time.
+    and so made up for. `wake` is done before each computation, and not counted: it brings the code that computes back
+    into caches that others have used meanwhile, as nobody would on the slower processor. `clock` and `processor_clock`
+    are in seconds, the latter counting the calling thread's processor time.
 
     Raises InputError for a speed that is not above 0 and up to 1.
     """
@@ -76,6 +76,18 @@ class Pacer:
         """Work that comes now would not have begun sooner if that before it had ended in time."""
         self._overrun_s += self._late_s
         self._late_s = 0.0
+
+    def received(self, arrived_s: float) -> None:
+        """Work that comes now could not have begun before then, by the clock."""
+        waited_s = min(self._late_s, max(0.0, arrived_s - self._reached_s))
+        self._overrun_s += waited_s
+        self._late_s -= waited_s
+        self._reached_s = max(self._reached_s, arrived_s)
+
+    def abandon(self) -> None:
+        """What was computed so far does not count any more: the slower processor turns to something else now."""
+        self._reached_s = 0.0
+        self.waited()
 
     def computing(self) -> AbstractContextManager[object]:
         """Make the body of a `with` take its processor time divided by the speed; not one inside another."""

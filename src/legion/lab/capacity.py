@@ -12,7 +12,7 @@ RESERVED_MEMORY_BYTES = 1_000_000_000
 """For the controller and the system."""
 
 _CARRIED = 0.6
-"""Of a core, what boards that take turns may compute: with more, they would often wait longer than they sleep."""
+"""Of a core, what boards that take turns may compute: with more, they would often wait for too long."""
 
 _ROUNDING = 1e-9
 

@@ -117,7 +117,7 @@ class Interpreter:
         self._log.overrun_s += self._pacer.overrun_s - overrun_s
         if batch.ends_frame:
             log = self._log
-            self._sender.then(lambda: self._finished(log), self._pacer.now_s())
+            self._sender.then(lambda: self._finished(log), self._pacer.now_s(), lambda: log.frame <= self._abandoned)
 
     def results(self) -> dict[str, Array]:
         """The caller's tensors, whole and the caller's to change, once the frame has ended; they are let go here."""
@@ -126,11 +126,14 @@ class Interpreter:
         return {name: np.require(array, requirements="W") for name, array in made.items()}
 
     def _start(self, frame: int) -> None:
+        if self._log.frame <= self._abandoned:
+            self._pacer.abandon()
         self._tensors = FrameTensors(self._frame_plan.slots)
         self._log = FrameLog(frame)
 
     def _receive(self, index: int, step: Step, delivery: Delivery) -> None:
         self._tensors.fill(step.fills[0], delivery.array)
+        self._pacer.received(delivery.arrived_s)
         log = self._log
         log.records.append(Record(index, self._reached_s, delivery.arrived_s, delivery.array.nbytes))
         log.received_messages += 1

@@ -29,6 +29,10 @@ class Outgoing:
 class _Action:
     do: Callable[[], None]
     due_s: float
+    cancelled: Callable[[], bool]
+
+
+_CANCEL_POLL_S = 0.05
 
 
 class Sender:
@@ -46,9 +50,14 @@ class Sender:
         """Queue a tensor."""
         self._queue.put(outgoing)
 
-    def then(self, action: Callable[[], None], due_s: float = 0.0) -> None:
-        """Call `action` on the sender's thread when it is due, and all that is queued now was sent or cancelled."""
-        self._queue.put(_Action(action, due_s))
+    def then(
+        self, action: Callable[[], None], due_s: float = 0.0, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Call `action` on the sender's thread when it is due, and all that is queued now was sent or cancelled.
+
+        What is cancelled is called all the same, but not waited for.
+        """
+        self._queue.put(_Action(action, due_s, cancelled))
 
     def connect(self, peers: Mapping[str, str]) -> None:
         """Connect to these peers in place of the earlier ones, after all that is queued now; wait for it.
@@ -76,20 +85,20 @@ class Sender:
 
     def _drain(self) -> None:
         while (item := self._queue.get()) is not None:
-            late_s = self._wait(item.due_s)
+            late_s = self._wait(item)
             if isinstance(item, Outgoing):
                 self._send(item, late_s)
             else:
                 item.do()
         self._port.close()
 
-    def _wait(self, due_s: float) -> float:
-        """Sleep until then; by how much that was too long."""
-        early_s = due_s - self._clock()
-        if early_s <= 0:
-            return 0.0
-        time.sleep(early_s)
-        return max(0.0, self._clock() - due_s)
+    def _wait(self, item: Outgoing | _Action) -> float:
+        """Sleep until it is due, if nobody cancels it; by how much that was too long."""
+        has_slept = False
+        while (early_s := item.due_s - self._clock()) > 0 and not (self._closed or item.cancelled()):
+            time.sleep(min(early_s, _CANCEL_POLL_S))
+            has_slept = True
+        return max(0.0, -early_s) if has_slept else 0.0
 
     def _send(self, item: Outgoing, late_s: float) -> None:
         start_s = self._clock()

@@ -17,7 +17,7 @@ import psutil
 
 from legion.cluster.device import DeviceInfo
 from legion.engine.base import Engine
-from legion.engine.kernel import mere_call
+from legion.engine.kernel import waking_call
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.engine.onnx_session import CPU_PROVIDER
 from legion.engine.pacer import Pacer, end_sleeps_in_time
@@ -75,7 +75,7 @@ def _pacer(options: WorkerOptions, engine: Engine, clock: Callable[[], float]) -
     if engine.threads != 1:
         raise InputError(f"an engine of {engine.threads} threads cannot be slowed down; give it one")
     end_sleeps_in_time()
-    return Pacer(options.speed, turns=_turns(options.turns), wake=mere_call(engine), clock=clock)
+    return Pacer(options.speed, turns=_turns(options.turns), wake=waking_call(engine), clock=clock)
 
 
 def _turns(path: Path | None) -> "Turns | None":

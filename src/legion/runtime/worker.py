@@ -46,7 +46,7 @@ class Worker:
     """Listens at `address` from the moment it is made; `run` serves until `stop` is called.
 
     There are three threads: the one that calls `run` receives, one computes, one sends. `pacer` slows
-    down the one that computes, as far as the engine does not do it itself.
+    down the one that computes.
 
     Raises InputError when the address cannot be had.
     """

@@ -242,7 +242,7 @@ def test_a_run_that_was_held_up_is_followed_by_others() -> None:
 
 
 @pytest.mark.parametrize(("speed", "runs"), [(1.0, 5), (2000.0, 28), (1e6, 100)])
-def test_the_reference_kernel_runs_for_half_a_second_within_bounds(speed: float, runs: int) -> None:
+def test_the_reference_kernel_runs_for_a_quarter_of_a_second_within_bounds(speed: float, runs: int) -> None:
     clock = FakeClock()
     engine = FakeEngine(clock, {})
     sample = measure_processor(engine, timed_by(lambda: clock() / speed))

@@ -3,14 +3,19 @@
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from legion.cluster.device import Device
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.engine.pacer import Pacer
+from legion.engine.turns import Turns
 from legion.plan.program import Run, Send
 from legion.runtime.controller import Controller
-from legion.runtime.serve import describe_device
+from legion.runtime.serve import WorkerOptions, describe_device, serve
 from legion.runtime.weights import WeightStore
 from legion.runtime.worker import Worker
 from legion.transport.memory import MemoryNetwork
@@ -38,6 +43,25 @@ class CountingPacer(Pacer):
     def handing_over(self) -> Generator[None]:
         yield
         self.handed_over += 1
+
+
+def test_a_slowed_down_worker_takes_turns_and_wakes_its_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made: list[tuple[float, dict[str, Any]]] = []
+
+    def noted(speed: float = 1.0, **options: Any) -> Pacer:
+        made.append((speed, options))
+        return Pacer(speed, **options)
+
+    monkeypatch.setattr("legion.runtime.serve.Pacer", noted)
+    monkeypatch.setattr("legion.runtime.serve.end_sleeps_in_time", lambda: None)
+    options = WorkerOptions(name="slow", bind="127.0.0.1:0", threads=1, cache_directory=tmp_path)
+    serve(options, lambda worker: worker.stop())
+    serve(replace(options, speed=0.5, turns=tmp_path / "turns"), lambda worker: worker.stop())
+    (full, plain), (half, slowed) = made
+    assert (full, half) == (1.0, 0.5)
+    assert "wake" not in plain
+    assert slowed["wake"]()
+    assert isinstance(slowed["turns"], Turns)
 
 
 def test_assembling_running_and_encoding_are_paced(tmp_path: Path) -> None:
