@@ -6,8 +6,8 @@ layer as a run of its own. A figure is the median of a few frames, after one tha
 its runs by the worker's clock times the board's speed. Both boards and both ways take turns, round after round. Slowing
 down should change nothing: of each round the slow board's figure is held against the other's, and `deviations` says by
 how much the median of these ratios is off, as a fraction, each to be within 5 %. What sleeping and waking cost a run
-would be found in `apart`: a slow board pays for it by its speed, many times over. (What waiting for a message costs a run
-would not: a board has all layers of a frame at once.)
+would be found in `apart`: a slow board pays for it by its speed, many times over. What a run costs that had to wait for
+a message would not: a board has all layers of a frame at once.
 
 `python -m bench.short_runs`; needs root and an otherwise idle machine; takes about five minutes.
 """
