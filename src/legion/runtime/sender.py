@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from legion.errors import LegionError
 from legion.transport.base import Frame, OutPort
 
+_CANCEL_POLL_S = 0.05
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
@@ -30,9 +32,6 @@ class _Action:
     do: Callable[[], None]
     due_s: float
     cancelled: Callable[[], bool]
-
-
-_CANCEL_POLL_S = 0.05
 
 
 class Sender:
