@@ -136,11 +136,16 @@ def main() -> None:
             for slow_by, before in samples.items():
                 samples[slow_by] = _in_a_lab(replace(setting, slow_by=slow_by), before, network, Path(folder))
     deviations = _deviations(samples, setting.boards[0])
-    for name, deviation in deviations.items():
-        print(f"{name}: {deviation:+.1%}{'' if abs(deviation) <= BOUND else ', beyond the bound'}")
+    print_deviations(deviations)
     summary = {slow_by: _summary(each) for slow_by, each in samples.items()}
     result: dict[str, object] = {"lab": setting, "flow_bytes": FLOW_BYTES, "bound": BOUND, "deviations": deviations}
     write_results("lab_truth", __doc__ or "", {**result, "medians": summary, "samples": samples})
+
+
+def print_deviations(deviations: Mapping[str, float]) -> None:
+    """Each as a percentage, and which are beyond the bound."""
+    for name, deviation in deviations.items():
+        print(f"{name}: {deviation:+.1%}{'' if abs(deviation) <= BOUND else ', beyond the bound'}")
 
 
 def _in_a_lab(setting: Setting, before: Samples, network: Path, folder: Path) -> Samples:

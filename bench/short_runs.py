@@ -22,6 +22,7 @@ from statistics import median
 import msgspec
 
 from bench.inside_lab import measure_inside
+from bench.lab_truth import print_deviations
 from bench.paper.cells import SETS
 from bench.results_file import write_results
 from legion.geometry.constant_pool import ConstantPool
@@ -42,7 +43,6 @@ from legion.session.feeds import computed_outputs, sample_feeds
 NETWORKS = ("vgg16", "resnet50", "mobilenetv2")
 ROUNDS = 6
 FRAMES = 8
-BOUND = 0.05
 SLOW, FULL = "slow", "full"
 
 
@@ -72,8 +72,7 @@ def main() -> None:
         measure_inside(lab, "bench.short_runs", str(board.speed), measured)
         results = msgspec.json.decode(measured.read_bytes(), type=tuple[Runs, ...])
     deviations = {f"{each.network} {each.way}, {each.runs} runs": each.deviation for each in results}
-    for name, deviation in deviations.items():
-        print(f"{name}: {deviation:+.1%}{'' if abs(deviation) <= BOUND else ', beyond the bound'}")
+    print_deviations(deviations)
     write_results("short_runs", __doc__ or "", {"speed": board.speed, "deviations": deviations, "samples": results})
 
 

@@ -8,9 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from legion.errors import LegionError
-from legion.transport.base import Frame, OutPort
-
-_CANCEL_POLL_S = 0.05
+from legion.transport.base import Frame, OutPort, wait_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +91,10 @@ class Sender:
 
     def _wait(self, item: Outgoing | _Action) -> float:
         """Sleep until it is due, if nobody cancels it; by how much that was too long."""
-        has_slept = False
-        while (early_s := item.due_s - self._clock()) > 0 and not (self._closed or item.cancelled()):
-            time.sleep(min(early_s, _CANCEL_POLL_S))
-            has_slept = True
-        return max(0.0, -early_s) if has_slept else 0.0
+        if item.due_s <= self._clock():
+            return 0.0
+        wait_until(item.due_s, self._clock, time.sleep, lambda: self._closed or item.cancelled())
+        return max(0.0, self._clock() - item.due_s)
 
     def _send(self, item: Outgoing, late_s: float) -> None:
         start_s = self._clock()

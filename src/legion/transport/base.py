@@ -9,6 +9,8 @@ from legion.errors import InputError
 
 Frame = bytes | memoryview
 
+_CANCEL_POLL_S = 0.05
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlArrival:
@@ -124,6 +126,17 @@ class Transport(Protocol):
     def close(self) -> None:
         """Free what the network itself holds, after its endpoints and ports were closed."""
         ...
+
+
+def wait_until(
+    due_s: float, clock: Callable[[], float], sleep: Callable[[float], None], cancelled: Callable[[], bool]
+) -> bool:
+    """Sleep until then, looking now and then whether it is cancelled; False when it was before."""
+    while (left_s := due_s - clock()) > 0:
+        if cancelled():
+            return False
+        sleep(min(left_s, _CANCEL_POLL_S))
+    return True
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -10,9 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from legion.transport.base import Arrival, Disconnected, Endpoint, Frame, OutPort, Transport
-
-_CANCEL_POLL_S = 0.05
+from legion.transport.base import Arrival, Disconnected, Endpoint, Frame, OutPort, Transport, wait_until
 
 
 class PacedTransport:
@@ -115,11 +113,7 @@ class PacedOutPort:
 
     def send(self, peer: str, frames: Sequence[Frame], cancelled: Callable[[], bool]) -> bool:
         out_s = self._clock() + _size_bytes(frames) / self._bandwidth_bytes_per_s
-        while (left_s := out_s - self._clock()) > 0:
-            if cancelled():
-                return False
-            self._sleep(min(left_s, _CANCEL_POLL_S))
-        return self._port.send(peer, frames, cancelled)
+        return wait_until(out_s, self._clock, self._sleep, cancelled) and self._port.send(peer, frames, cancelled)
 
     def close(self) -> None:
         self._port.close()
