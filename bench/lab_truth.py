@@ -39,13 +39,12 @@ from time import monotonic, sleep
 import msgspec
 import psutil
 
+from bench.grouped import grouped_plan
 from bench.lab_flow import Flows
 from bench.paper.cells import SETS
 from bench.results_file import write_results
 from legion.cluster.cluster_file import read_cluster, read_controller
 from legion.cluster.device import Device
-from legion.geometry.constant_pool import ConstantPool
-from legion.geometry.demand import Demand
 from legion.lab.calibration import convolutions_here_s
 from legion.lab.lab import PLACEHOLDER, open_lab
 from legion.lab.lab_file import read_lab
@@ -55,9 +54,6 @@ from legion.lab.state import LabState
 from legion.model import zoo
 from legion.model.model import Array, Model
 from legion.model.onnx_import import load_model
-from legion.plan.assign import assign
-from legion.plan.compile import compile_plan
-from legion.plan.lower import lower
 from legion.runtime.controller import Controller
 from legion.session.feeds import sample_feeds
 from legion.transport.base import split_address
@@ -106,10 +102,7 @@ class Subject:
     def __init__(self, model: Model, device: Device, weight_cache: Path | None) -> None:
         self._controller = Controller([device], name=f"of {device.name}", weight_cache=weight_cache)
         self._controller.connect()
-        demand = Demand(model)
-        whole = [tuple(range(len(model.layers)))]
-        scheme = assign(model, demand, whole, {device.name: 1.0}, via_controller=True, policy="whole")
-        self._controller.install(compile_plan(model, lower(model, demand, scheme), ConstantPool(model)))
+        self._controller.install(grouped_plan(model, [range(len(model.layers))], [device.name], via_controller=True))
         self._device = device.name
         self._feeds: dict[str, Array] = sample_feeds(model)
 

@@ -21,18 +21,14 @@ import numpy as np
 from onnx import TensorProto, helper
 from rich.console import Console
 
+from bench.grouped import grouped_plan
 from bench.results_file import write_results
 from legion.engine.base import Executable
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
-from legion.geometry.constant_pool import ConstantPool
-from legion.geometry.demand import Demand
 from legion.model import zoo
 from legion.model.model import Array, Model
 from legion.model.onnx_import import load_model
-from legion.plan.assign import assign
-from legion.plan.compile import compile_plan
 from legion.plan.executable import ExecutablePlan, NodePlan
-from legion.plan.lower import lower
 from legion.session.cluster import Cluster, local_cluster
 from legion.session.feeds import sample_feeds
 from legion.session.stages import Planning, profile_devices
@@ -93,14 +89,8 @@ def _network(name: str) -> Sequence[FrameOverhead]:
             policy: planning.compile(planning.programs(planning.choose(policy).scheme))
             for policy in ("legion", "modnn")
         }
-        plans["whole"] = _grouped(model, [range(len(model.layers))], tuple(cluster.devices))
+        plans["whole"] = grouped_plan(model, [range(len(model.layers))], tuple(cluster.devices), via_controller=True)
         return [_frames(name, kind, plan, model, cluster) for kind, plan in plans.items()]
-
-
-def _grouped(model: Model, flc: Sequence[Sequence[int]], devices: Sequence[str]) -> ExecutablePlan:
-    demand = Demand(model)
-    scheme = assign(model, demand, flc, dict.fromkeys(devices, 1.0), via_controller=True, policy="whole")
-    return compile_plan(model, lower(model, demand, scheme), ConstantPool(model))
 
 
 def _frames(name: str, kind: str, plan: ExecutablePlan, model: Model, cluster: Cluster) -> FrameOverhead:
@@ -150,7 +140,7 @@ def _messages(size_bytes: int) -> MessageCost:
     model = _relays(size_bytes)
     feeds = sample_feeds(model)
     with local_cluster(1) as cluster:
-        plan = _grouped(model, [(layer,) for layer in range(RELAYS)], tuple(cluster.devices))
+        plan = grouped_plan(model, [(layer,) for layer in range(RELAYS)], tuple(cluster.devices), via_controller=True)
         cluster.install(plan)
         (device,) = cluster.devices
         alone = _Alone(model, plan.nodes[device], plan)

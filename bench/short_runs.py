@@ -21,22 +21,18 @@ from statistics import median
 
 import msgspec
 
+from bench.grouped import grouped_plan
 from bench.inside_lab import measure_inside
 from bench.lab_truth import print_deviations
 from bench.paper.cells import SETS
 from bench.results_file import write_results
-from legion.geometry.constant_pool import ConstantPool
-from legion.geometry.demand import Demand
 from legion.lab.calibration import convolutions_here_s
 from legion.lab.lab import open_lab
 from legion.lab.lab_file import read_lab
 from legion.model import zoo
 from legion.model.model import Model
 from legion.model.onnx_import import load_model
-from legion.plan.assign import assign
-from legion.plan.compile import compile_plan
 from legion.plan.executable import ExecutablePlan
-from legion.plan.lower import lower
 from legion.session.cluster import Cluster, connect
 from legion.session.feeds import computed_outputs, sample_feeds
 
@@ -91,7 +87,11 @@ def measure(cluster_file: str, speed: str, measured: str) -> None:
 def _measured(cluster: Cluster, model: Model, speeds: Mapping[str, float]) -> list[Runs]:
     layers = range(len(model.layers))
     ways = {"whole": [tuple(layers)], "apart": [(layer,) for layer in layers]}
-    plans = {(way, board): _plan(model, groups, board) for way, groups in ways.items() for board in speeds}
+    plans = {
+        (way, board): grouped_plan(model, groups, [board], via_controller=False)
+        for way, groups in ways.items()
+        for board in speeds
+    }
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in plans}
     for number in range(ROUNDS):
         for (way, board), plan in plans.items():
@@ -107,12 +107,6 @@ def _measured(cluster: Cluster, model: Model, speeds: Mapping[str, float]) -> li
         )
         for way, groups in ways.items()
     ]
-
-
-def _plan(model: Model, groups: list[tuple[int, ...]], board: str) -> ExecutablePlan:
-    demand = Demand(model)
-    scheme = assign(model, demand, groups, {board: 1.0}, via_controller=False, policy="short runs")
-    return compile_plan(model, lower(model, demand, scheme), ConstantPool(model))
 
 
 def _runs_s(cluster: Cluster, model: Model, plan: ExecutablePlan) -> float:
