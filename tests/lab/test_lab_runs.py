@@ -92,12 +92,13 @@ from legion.plan.scheme import CONTROLLER
 from legion.runtime.port_probe import port_inputs, port_plan
 from legion.session.cluster import connect
 
+size_bytes = int(sys.argv[2])
 with connect(sys.argv[1]) as cluster:
     first, second = devices = tuple(cluster.devices)
-    cluster.controller.install(port_plan(devices, 100_000))
+    cluster.controller.install(port_plan(devices, size_bytes))
     fractions = []
     for _ in range(7):
-        cluster.controller.run(port_inputs(devices, 100_000), outputs=())
+        cluster.controller.run(port_inputs(devices, size_bytes), outputs=())
         events = {(event.node, event.instruction): event for event in cluster.controller.timeline().events}
         begun_s = events[CONTROLLER, 4].start_s  # after one message each way for each device
         arrived_s = [events[name, 2].end_s - begun_s for name in (first, second)]
@@ -107,10 +108,11 @@ with connect(sys.argv[1]) as cluster:
 
 
 @needs_namespaces
-def test_one_tensor_is_through_before_the_next_takes_its_port(user: User) -> None:
+@pytest.mark.parametrize("size_bytes", [30_000, 100_000])
+def test_one_tensor_is_through_before_the_next_takes_its_port(user: User, size_bytes: int) -> None:
     script = user.folder / "one_after_the_other.py"
     script.write_text(ONE_AFTER_THE_OTHER)
     lab = user.lab_file(*BOARDS[:2], link_mbit_per_s=10)
-    told = user.legion("lab", "run", lab, "--", sys.executable, script, "{cluster}")
+    told = user.legion("lab", "run", lab, "--", sys.executable, script, "{cluster}", size_bytes)
     # Were the port shared, the first would be there just before the second.
     assert 0.4 < float(told) < 0.62

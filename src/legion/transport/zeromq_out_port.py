@@ -24,8 +24,7 @@ _RELEASE_POLL_S = 0.05
 class ZeroMqOutPort:
     """One PUSH socket per peer; `push` makes them.
 
-    libzmq copies messages of up to 64 kB, which the send buffer would swallow anyway; larger ones
-    are sent from where they lie, and `send` waits until they are out.
+    Messages of 4 kB or more are sent from where they lie, and `send` waits until they are out; smaller ones are copied.
     """
 
     def __init__(self, push: "Callable[[], zmq.Socket[bytes]]") -> None:
@@ -64,6 +63,7 @@ class _WayOut:
     def __init__(self, push: "zmq.Socket[bytes]", address: str) -> None:
         self._push = push
         self._push.setsockopt(zmq.SNDBUF, _SEND_BUFFER_BYTES)
+        self._push.copy_threshold = _UNSENT_BYTES
         self._connected = push.get_monitor_socket(zmq.EVENT_CONNECTED)
         self._descriptor: int | None = None
         host, port = resolve(address)
