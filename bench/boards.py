@@ -22,6 +22,7 @@ def slower(profile: DeviceProfile, factor: float) -> DeviceProfile:
         profile,
         processor=ProcessorSample(
             reference_s=tuple(value * factor for value in profile.processor.reference_s),
+            assembling_s=profile.processor.assembling_s * factor,
             copy_bytes_per_s=profile.processor.copy_bytes_per_s / factor,
         ),
         layers=layers,

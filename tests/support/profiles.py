@@ -64,7 +64,9 @@ def _device(name: str, probes: tuple[LayerProbe, ...], speed: float) -> DevicePr
         ),
         measured_at="2026-01-01T00:00:00+00:00",
         policy=MeasurementPolicy(rounds=1),
-        processor=ProcessorSample(reference_s=(REFERENCE_S / speed,), copy_bytes_per_s=2e9 * speed),
+        processor=ProcessorSample(
+            reference_s=(REFERENCE_S / speed,), assembling_s=2e-5 / speed, copy_bytes_per_s=2e9 * speed
+        ),
         layers=tuple(
             LayerSample(
                 key=probe.key,

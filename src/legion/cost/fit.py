@@ -1,6 +1,6 @@
 """From a profile to the cost model of one network on its devices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -22,6 +22,9 @@ from legion.profile.joined import IMAGE_RANK, joined_layers
 from legion.profile.pooling import Point, Points, once_for_equals, pooled_seconds, variations
 from legion.profile.probes import CALL
 from legion.profile.samples import DeviceProfile, Profile
+
+_ONE_END = 0.5
+"""What is measured is a message taken in and one handed over; on six emulated boards they take about the same."""
 
 FREE = ExtentCurve(extents=(0, 1), seconds=(0.0, 0.0))
 """Of a layer whose shapes depend on data."""
@@ -66,10 +69,12 @@ def model_of_curves(
     A run is its layers, no more.
     """
     profiles = profiles_of(profile, tuple(curves))
-    copying = once_for_equals(lambda equal: median(each.processor.copy_bytes_per_s for each in equal), profile.devices)
-    handling = once_for_equals(lambda equal: median(each.handling_s for each in equal), profile.devices)
-    copy_bytes_per_s = {device: copying[device] for device in profiles}
-    handling_s = {device: handling[device] for device in profiles}
+
+    def common(figure: Callable[[DeviceProfile], float]) -> dict[str, float]:
+        of_all = once_for_equals(lambda equal: median(map(figure, equal)), profile.devices)
+        return {device: of_all[device] for device in profiles}
+
+    copy_bytes_per_s = common(lambda each: each.processor.copy_bytes_per_s)
     return CostModel(
         layers=tuple(_layer_shape(model, demand, layer) for layer in range(len(model.layers))),
         image_item_bytes={
@@ -82,8 +87,12 @@ def model_of_curves(
         savings=dict.fromkeys(curves, NO_SAVING),
         variation=dict.fromkeys(curves, 0.0),
         ports={device: fit_ports(measured) for device, measured in profiles.items()},
+        assembling_s={**common(lambda each: each.processor.assembling_s), CONTROLLER: 0.0},
         copy_bytes_per_s={**copy_bytes_per_s, CONTROLLER: max(copy_bytes_per_s.values())},
-        handling_s={**handling_s, CONTROLLER: median(each.controller_handling_s for each in profiles.values())},
+        handling_s={
+            **common(lambda each: _ONE_END * each.handling_s),
+            CONTROLLER: _ONE_END * median(each.controller_handling_s for each in profiles.values()),
+        },
     )
 
 

@@ -30,8 +30,8 @@ class CostModel:
     `curves` gives each device one curve per layer, each holding the device's `call_s`, which a run takes once, however
     many layers it has. `image_item_bytes` has an entry for each tensor of rank 4 or more, and `savings` is what bytes
     of these save that never leave a segment. `variation` is by how much a device's runs differ from frame to frame:
-    the standard deviation as a fraction of the seconds. `copy_bytes_per_s` and `handling_s` have an entry for the
-    controller too, which is taken to copy as fast as the fastest device; its ports are as fast as the other end's.
+    the standard deviation as a fraction of the seconds. What copying and handling take has an entry for the controller
+    too, which is taken to copy as fast as the fastest device, and at once; its ports are as fast as the other end's.
     """
 
     layers: tuple[LayerShape, ...]
@@ -41,6 +41,7 @@ class CostModel:
     savings: Mapping[str, Saving]
     variation: Mapping[str, float]
     ports: Mapping[str, Ports]
+    assembling_s: Mapping[str, float]
     copy_bytes_per_s: Mapping[str, float]
     handling_s: Mapping[str, float]
 
@@ -85,7 +86,7 @@ class CostModel:
 
     def copy_s(self, node: str, size_bytes: int) -> float:
         """Copying within the node's memory, to assemble an input or to encode a message."""
-        return size_bytes / self.copy_bytes_per_s[node]
+        return self.assembling_s[node] + size_bytes / self.copy_bytes_per_s[node]
 
     def message_s(self, node: str) -> float:
         """Handling one message, whatever its size: a sender is busy with it, and a reader has it so much later."""

@@ -42,8 +42,8 @@ class Tables:
     `bytes_per_unit` are by source, a unit being one element of the axis. `seconds[layer]` is (device, extent + 1): what
     so many units add to a run. `saved_s[layer]` is alike: what so many units save that never leave their group.
     `breadths` is by layer: the fraction of a unit that the model's outputs need, since some columns may be read by no
-    one. `call_s` is by device: what a run takes besides its layers. `message_s` and `copy_s_per_byte` are by node,
-    `latency_s` and `seconds_per_byte` (source node, destination node).
+    one. `call_s` is by device: what a run takes besides its layers. `message_s`, `assembling_s` and
+    `copy_s_per_byte` are by node, `latency_s` and `seconds_per_byte` (source node, destination node).
     """
 
     devices: tuple[str, ...]
@@ -56,6 +56,7 @@ class Tables:
     is_output: NDArray[np.bool_]
     call_s: Array
     message_s: Array
+    assembling_s: Array
     copy_s_per_byte: Array
     latency_s: Array
     seconds_per_byte: Array
@@ -103,7 +104,8 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
         is_output=np.array([not outputs.isdisjoint(layer.outputs) for layer in model.layers]),
         call_s=np.array([cost.call_s[device] for device in devices]),
         message_s=np.array([cost.message_s(node) for node in nodes]),
-        copy_s_per_byte=np.array([cost.copy_s(node, 1) for node in nodes]),
+        assembling_s=np.array([cost.assembling_s[node] for node in nodes]),
+        copy_s_per_byte=np.array([1.0 / cost.copy_bytes_per_s[node] for node in nodes]),
         latency_s=np.array([[link.latency_s if link else 0.0 for link in row] for row in links]),
         seconds_per_byte=np.array([[link.seconds_per_byte if link else 0.0 for link in row] for row in links]),
     )

@@ -56,10 +56,12 @@ class LinkSample:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessorSample:
     """What a device does that is no layer: `reference_s` are runs of the reference kernel while all devices that were
-    new then ran it too, so that equal ones took equally long; copying is memory to memory.
+    new then ran it too, so that equal ones took equally long. Assembling an array from pieces takes `assembling_s` and
+    what copying its bytes does.
     """
 
     reference_s: tuple[float, ...]
+    assembling_s: float
     copy_bytes_per_s: float
 
 

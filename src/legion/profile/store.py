@@ -78,7 +78,7 @@ def missing_probes(samples: Iterable[LayerSample], probes: Iterable[LayerProbe])
 def _is_sound(device: DeviceProfile) -> bool:
     return (
         _all_positive((device.round_trip_s, device.processor.copy_bytes_per_s))
-        and min(device.handling_s, device.controller_handling_s) >= 0
+        and min(device.processor.assembling_s, device.handling_s, device.controller_handling_s) >= 0
         and _all_positive(device.processor.reference_s)
         and all(_is_sound_layer(sample) for sample in device.layers)
         and all(_is_sound_link(sample) for sample in device.links)

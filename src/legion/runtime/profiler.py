@@ -4,6 +4,9 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
+from math import prod
+from statistics import median
 
 import numpy as np
 
@@ -16,9 +19,15 @@ from legion.model.model import Array
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import LayerSample, MeasurementPolicy, ProcessorSample
 from legion.profile.statistics import undisturbed_s
+from legion.runtime.frame_plan import Copy, Recipe
+from legion.runtime.tensors import FrameTensors
 
-_COPIED_BYTES = 16 << 20
-_COPY_ROUNDS = 5
+_ROWS = 2
+_ASSEMBLED = ((1, 64, 2, 1), (1, 512, 16, 32))
+"""Images of so little that copying it takes nothing, and of a megabyte in short stretches, as bands of rows are."""
+_PAIRS = 16
+"""Of halves: so many that they are in no cache when their turn comes again."""
+
 _KERNELS_APART = 20
 """The reference kernel runs once for so many times its own time."""
 
@@ -34,6 +43,7 @@ _WAIT_S = 0.005
 _COMPARING_S = 0.25
 _LEAST_COMPARED = 5
 _MOST_COMPARED = 100
+_LEAST_S = 1e-9
 
 Progress = Callable[[float], None]
 """Told the fraction that is done, after each step; may raise to end the measuring."""
@@ -96,21 +106,39 @@ def _idle_s() -> float:
 
 
 def measure_processor(engine: Engine, timed: Timed) -> ProcessorSample:
-    """The reference kernel for a quarter of a second, five times at least and a hundred times at most; then copies of
-    16 MB, the best of a few.
+    """The reference kernel for a quarter of a second, five times at least and a hundred times at most; after each run
+    an array is assembled, a small one and a large one in turn. Not rehearsed: in a frame other work was before.
     """
     kernel = ReferenceKernel(engine)
+    assemblings = [_assembling(shape) for shape in _ASSEMBLED]
+    assembling_s: list[list[float]] = [[] for _ in assemblings]
     reference_s: list[float] = []
     while len(reference_s) < _MOST_COMPARED and (len(reference_s) < _LEAST_COMPARED or sum(reference_s) < _COMPARING_S):
+        which = len(reference_s) % len(assemblings)
         reference_s.append(kernel.time(timed))
-    return ProcessorSample(reference_s=tuple(reference_s), copy_bytes_per_s=_copy_bytes_per_s(timed))
+        assembling_s[which].append(timed(assemblings[which]))
+    small_s, large_s = map(median, assembling_s)
+    return ProcessorSample(
+        reference_s=tuple(reference_s),
+        assembling_s=small_s,
+        copy_bytes_per_s=prod(_ASSEMBLED[1]) * np.dtype(np.float32).itemsize / max(large_s - small_s, _LEAST_S),
+    )
 
 
-def _copy_bytes_per_s(timed: Timed) -> float:
-    source = np.ones(_COPIED_BYTES, np.uint8)
-    target = np.empty_like(source)
-    seconds = [timed(lambda: np.copyto(target, source)) for _ in range(_COPY_ROUNDS)]
-    return _COPIED_BYTES / max(min(seconds), 1e-9)
+def _assembling(shape: tuple[int, ...]) -> Callable[[], object]:
+    """What makes an image of two halves, one above the other, as a frame does: of other halves each time."""
+    pairs = [FrameTensors(2) for _ in range(_PAIRS)]
+    for tensors in pairs:
+        for slot, half in enumerate(np.split(np.ones(shape, np.float32), 2, axis=_ROWS)):
+            tensors.fill(slot, half.copy())
+    rows = shape[_ROWS] // 2
+    targets = slice(rows), slice(rows, None)
+    copies = (
+        Copy(slot=slot, source=None, target=(slice(None), slice(None), each)) for slot, each in enumerate(targets)
+    )
+    recipe = Recipe(shape=shape, copies=tuple(copies))
+    in_turn = cycle(pairs)
+    return lambda: next(in_turn).make(recipe)
 
 
 @dataclass(slots=True)

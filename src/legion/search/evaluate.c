@@ -73,11 +73,12 @@ static void demand(const tables_t *t, plan_t *p, place layers) {
     }
 }
 
-/* One node hands over so many units of a source in so many messages; what is not `all` it has is copied first. */
+/* One node hands over so many units of a source in so many messages; each that is not `all` it has is copied first. */
 static void hand_over(const tables_t *t, plan_t *p, place source, place sender, place device, place size, place all,
                       place messages) {
     place node = source < t->layers ? sender : t->devices;
-    double copy_s = size == all ? 0.0 : size * t->bytes_per_unit[source] * t->copy_s_per_byte[node];
+    double bytes = size * t->bytes_per_unit[source];
+    double copy_s = size == all ? 0.0 : messages * t->assembling_s[node] + bytes * t->copy_s_per_byte[node];
     double handling_s = copy_s + messages * t->message_s[node];
     p->transfers[sender * t->devices + device] = (transfer_t){size, handling_s};
     p->clock[node] += handling_s;
@@ -178,7 +179,8 @@ static void bring(const tables_t *t, plan_t *p, place layer, place edge) {
         bool in_one_piece = !units(*held) && messages == 1;
         if (need.low == held->low && need.high == held->high)
             in_one_piece = is_input || least(p->pieces[source], units(p->own[source * t->devices + device])) <= 1;
-        if (!in_one_piece) p->run_s[device] += units(need) * t->bytes_per_unit[source] * t->copy_s_per_byte[device];
+        double bytes = units(need) * t->bytes_per_unit[source];
+        if (!in_one_piece) p->run_s[device] += t->assembling_s[device] + bytes * t->copy_s_per_byte[device];
         held->low = units(*held) ? least(held->low, need.low) : need.low;
         held->high = most(held->high, need.high);
     }
@@ -188,6 +190,12 @@ static void bring(const tables_t *t, plan_t *p, place layer, place edge) {
 /* A run of one layer; none takes no time. */
 static double alone_s(const tables_t *t, place layer, place device, place size) {
     return size ? t->seconds[(t->first_place[layer] + size) * t->devices + device] + t->call_s[device] : 0.0;
+}
+
+/* A run of its border, for which the layer's inputs are assembled again. */
+static double border_s(const tables_t *t, place layer, place device, place size) {
+    place inputs = t->first_edge[layer + 1] - t->first_edge[layer];
+    return size ? alone_s(t, layer, device, size) + inputs * t->assembling_s[device] : 0.0;
 }
 
 /* Of what a device owns of a layer, what no other device needs. */
@@ -217,8 +225,8 @@ static double borders_first_s(const tables_t *t, const plan_t *p, place layer, p
     *ready = end_s;
     if (!units(inner) || units(inner) == units(share)) return end_s;
     double begun_s = end_s - alone_s(t, layer, device, units(share));
-    double before_s = begun_s + alone_s(t, layer, device, inner.low - share.low) +
-                      alone_s(t, layer, device, share.high - inner.high);
+    double before_s = begun_s + border_s(t, layer, device, inner.low - share.low) +
+                      border_s(t, layer, device, share.high - inner.high);
     end_s = before_s + alone_s(t, layer, device, units(inner));
     *ready = t->is_output[layer] ? end_s : before_s;
     return end_s;

@@ -133,7 +133,7 @@ def test_links_follow_the_ports(chain):
 
 
 def copying(profile, bytes_per_s, handling_s):
-    processor = replace(profile.processor, copy_bytes_per_s=bytes_per_s)
+    processor = replace(profile.processor, assembling_s=0.5, copy_bytes_per_s=bytes_per_s)
     return replace(profile, processor=processor, handling_s=handling_s)
 
 
@@ -144,9 +144,17 @@ def test_the_controller_copies_as_fast_as_the_fastest_device(chain):
     devices["b"] = copying(devices["b"], 2e9, handling_s=1e-4)
     cost = cost_model(model, demand, Profile(devices=devices), ("a", "b"))
     assert cost.copy_s(CONTROLLER, 8_000_000_000) == pytest.approx(1.0)
-    assert cost.copy_s("b", 8_000_000_000) == pytest.approx(4.0)
-    assert [cost.message_s(device) for device in "ab"] == [9e-4, 1e-4]
-    assert cost.message_s(CONTROLLER) == devices["a"].controller_handling_s
+    assert cost.copy_s("b", 8_000_000_000) == pytest.approx(0.5 + 4.0)
+
+
+def test_a_message_costs_each_of_its_ends_half_of_what_passing_one_on_takes(chain):
+    model, demand, profile, _ = chain
+    devices = dict(profile.devices)
+    devices["a"] = copying(devices["a"], 8e9, handling_s=9e-4)
+    devices["b"] = copying(devices["b"], 2e9, handling_s=1e-4)
+    cost = cost_model(model, demand, Profile(devices=devices), ("a", "b"))
+    assert [cost.message_s(device) for device in "ab"] == [4.5e-4, 0.5e-4]
+    assert cost.message_s(CONTROLLER) == 0.5 * devices["a"].controller_handling_s
 
 
 def test_equal_devices_copy_and_handle_messages_as_their_median_does(chain):
@@ -156,8 +164,8 @@ def test_equal_devices_copy_and_handle_messages_as_their_median_does(chain):
         for name, rate, handling_s in (("a", 1e9, 5e-4), ("b", 4e9, 1e-4), ("c", 2e9, 2e-4))
     }
     cost = cost_model(model, demand, Profile(devices=equal), ("a", "b"))
-    assert {cost.copy_s(device, 2_000_000_000) for device in "ab"} == {1.0}
-    assert {cost.message_s(device) for device in "ab"} == {2e-4}
+    assert {cost.copy_s(device, 2_000_000_000) for device in "ab"} == {0.5 + 1.0}
+    assert {cost.message_s(device) for device in "ab"} == {1e-4}
 
 
 def test_what_was_not_measured_is_an_error_not_zero(chain):

@@ -35,6 +35,7 @@ def wires_and_runs_alone(cost):
         cost,
         savings=dict.fromkeys(cost.devices, NO_SAVING),
         call_s=dict.fromkeys(cost.devices, 0.0),
+        assembling_s=dict.fromkeys(nodes, 0.0),
         copy_bytes_per_s=dict.fromkeys(nodes, float("inf")),
         handling_s=dict.fromkeys(nodes, 0.0),
     )

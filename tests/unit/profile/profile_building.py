@@ -31,7 +31,7 @@ def device_profile(name="pi", layers=(), links=(), round_trip_s=2e-4, copy_bytes
         ),
         measured_at="2024-05-01T12:00:00+00:00",
         policy=MeasurementPolicy(),
-        processor=ProcessorSample(reference_s=tuple(reference_s), copy_bytes_per_s=copy_bytes_per_s),
+        processor=ProcessorSample(reference_s=tuple(reference_s), assembling_s=2e-5, copy_bytes_per_s=copy_bytes_per_s),
         layers=tuple(layers),
         links=tuple(links),
         round_trip_s=round_trip_s,

@@ -14,7 +14,7 @@ INFO = replace(device_profile().device, machine="one")
 
 
 def sample(seconds):
-    return ProcessorSample(reference_s=tuple(seconds), copy_bytes_per_s=1e9)
+    return ProcessorSample(reference_s=tuple(seconds), assembling_s=1e-6, copy_bytes_per_s=1e9)
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.floats(1.0, 2.0), min_size=1), st.sets(st.sampled_from(NAMES)))

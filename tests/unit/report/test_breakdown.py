@@ -138,6 +138,7 @@ def test_a_wait_for_a_late_peer_is_imbalance_and_the_rest_is_on_the_way(policy):
     free = replace(
         with_links(planning.costs, 0.0, 0.0),
         handling_s=dict.fromkeys(planning.costs.handling_s, 0.0),
+        assembling_s=dict.fromkeys(planning.costs.assembling_s, 0.0),
         copy_bytes_per_s=dict.fromkeys(planning.costs.copy_bytes_per_s, float("inf")),
     )
     explanation = explained(planning, programs, free)

@@ -250,11 +250,18 @@ def test_the_reference_kernel_runs_for_a_quarter_of_a_second_within_bounds(speed
     assert len(engine.runs) == 1 + 2 * runs
 
 
-def test_copying_is_the_best_of_some() -> None:
-    copies_s = iter([2.0, 1.0, 4.0, 3.0, 5.0])
+def test_what_assembling_takes_is_told_from_what_its_bytes_take() -> None:
+    assembled_s = iter([2.0, 11.0, 3.0, 8.0, 100.0])
+    halves_were_put_together: list[object] = []
 
     def timed(work: Callable[[], object], *, rehearsed: bool = False) -> float:
-        work()
-        return 100.0 if rehearsed else next(copies_s)
+        made = work()
+        if rehearsed:
+            return 100.0
+        halves_were_put_together.append(made)
+        return next(assembled_s)
 
-    assert measure_processor(FakeEngine(FakeClock(), {}), timed).copy_bytes_per_s == float(16 << 20)
+    sample = measure_processor(FakeEngine(FakeClock(), {}), timed)
+    assert sample.assembling_s == 3.0
+    assert sample.copy_bytes_per_s == float(1 << 20) / (9.5 - 3.0)
+    assert all(isinstance(array, np.ndarray) and (array == 1).all() for array in halves_were_put_together)

@@ -87,6 +87,7 @@ def drawn_tables(random: np.random.Generator, extents: Places, devices: int) -> 
         is_output=np.arange(layers) == layers - 1,
         call_s=random.uniform(0.0, 0.1, devices),
         message_s=random.uniform(0.0, 0.1, nodes),
+        assembling_s=random.uniform(0.0, 0.1, nodes),
         copy_s_per_byte=random.uniform(0.0, 0.02, nodes),
         latency_s=random.uniform(0.0, 0.05, (nodes, nodes)),
         seconds_per_byte=random.uniform(0.0, 0.3, (nodes, nodes)),

@@ -49,7 +49,7 @@ class Devices:
 
     def probe_processor(self, device):
         self.compared.append(device)
-        return ProcessorSample(reference_s=(self.slow.get(device, 1.0),), copy_bytes_per_s=1.0)
+        return ProcessorSample(reference_s=(self.slow.get(device, 1.0),), assembling_s=1.0, copy_bytes_per_s=1.0)
 
     def probe_layers(self, device, probes, policy, _constants, progress):
         self.probing(device, progress)
