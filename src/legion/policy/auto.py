@@ -28,11 +28,11 @@ from legion.search.row_plans import RowPlans, joined
 from legion.search.seeds import seeds, shared
 from legion.simulate.typical import typical_frame
 
-EVALUATIONS = 400_000
-"""Plans priced in a search, or about so many."""
+EVALUATIONS_PER_LAYER = 20_000
+"""So many plans are priced in a search for each layer, or about so many: more layers leave more to choose."""
 
-_PRICED_LAYERS = 26_000_000
-"""The layers of all plans that are priced: of deep networks there are fewer plans, so that none takes too long."""
+_PRICED_LAYERS = 52_000_000
+"""The layers of all plans that are priced: for very deep networks there are fewer plans, so that none takes too long."""
 
 _LEAST_S = 1e-12
 
@@ -87,7 +87,7 @@ def _candidates(request: Request, tables: Tables) -> Sequence[_Candidate]:
 
 def _found(request: Request, tables: Tables) -> RowPlans:
     """The best device alone, and the best plans of several kinds; where shares are asked for, one plan."""
-    evaluations = min(EVALUATIONS, _PRICED_LAYERS // tables.layers)
+    evaluations = min(EVALUATIONS_PER_LAYER * tables.layers, _PRICED_LAYERS // tables.layers)
     if request.shares is not None:
         starts = shared(tables, np.array(list(request.shares.values()), dtype=np.float64))
         return refined(tables, starts, evaluations, 0, keep_shares=True).plans[[0]]

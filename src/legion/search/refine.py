@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,7 +25,8 @@ _BATCH = 64
 class Stage:
     """Populations that know nothing of each other: in each round every one draws so many batches, and so many survive.
 
-    The stage prices this fraction of all plans.
+    The stage prices this fraction of all plans. It begins with the best of each population of the stage before, as many
+    of one as of another: their plans differ most, and what each has found can be brought together.
     """
 
     populations: int
@@ -34,10 +36,11 @@ class Stage:
 
 
 _STAGES = (
-    Stage(populations=16, batches=1, survivors=32, fraction=0.6),
-    Stage(populations=1, batches=8, survivors=64, fraction=0.4),
+    Stage(populations=32, batches=1, survivors=32, fraction=0.45),
+    Stage(populations=8, batches=2, survivors=32, fraction=0.3),
+    Stage(populations=1, batches=8, survivors=64, fraction=0.25),
 )
-"""What populations have found apart, one goes on with."""
+"""What four populations have found apart, one goes on with, and at last one with what eight have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,11 +70,11 @@ def refined(tables: Tables, starts: RowPlans, evaluations: int, seed: int, *, ke
     survivors = _joined([found] * _STAGES[0].populations)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         rounds = _Rounds(native, seed, threads, keep_shares=keep_shares)
-        for stage in _STAGES:
-            survivors = best([survivors], stage)
+        for before, stage in pairwise([_STAGES[0], *_STAGES]):
+            survivors = _handed_on(survivors, before, stage)
             for _ in range(max(1, round(evaluations * stage.fraction / (stage.populations * stage.batches * _BATCH)))):
                 found = rounds.drawn(survivors.plans, stage)
-                survivors = best([survivors, found], stage)
+                survivors = best([survivors, found], stage.populations, stage.survivors)
                 kinds = best_by_kind(_joined([kinds, found[np.flatnonzero(found.latency_s < _bar_s(kinds))]]))
     return kinds
 
@@ -122,17 +125,23 @@ def _joined(several: Sequence[Priced]) -> Priced:
     )
 
 
-def best(several: Sequence[Priced], stage: Stage) -> Priced:
-    """Population by population the survivors, the best first; of those that take equally long, the others come last.
+def _handed_on(survivors: Priced, before: Stage, stage: Stage) -> Priced:
+    """What a stage begins with: of each population of the one before as many, those of several as one population."""
+    of_each = stage.populations * stage.survivors // before.populations
+    return best([best([survivors], before.populations, of_each)], stage.populations, stage.survivors)
+
+
+def best(several: Sequence[Priced], populations: int, count: int) -> Priced:
+    """Of each population so many, the best first; of those that take equally long, all but one come last.
 
     In each of `several`, populations lie one after another.
     """
     all_plans = _joined(several)
     sizes = [len(each.plans) for each in several]
     batches = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-    places: Places = np.concatenate([batch.reshape(stage.populations, -1) for batch in batches], axis=1)
+    places: Places = np.concatenate([batch.reshape(populations, -1) for batch in batches], axis=1)
     latency_s = all_plans.latency_s[places]
     order = np.argsort(latency_s, axis=1, kind="stable")
     is_again = np.diff(np.take_along_axis(latency_s, order, axis=1), axis=1, prepend=-np.inf) == 0
-    ranks = np.argsort(is_again, axis=1, kind="stable")[:, : stage.survivors]
+    ranks = np.argsort(is_again, axis=1, kind="stable")[:, :count]
     return all_plans[np.take_along_axis(places, np.take_along_axis(order, ranks, axis=1), axis=1).ravel()]

@@ -23,7 +23,7 @@ powers = st.floats(-4.0, 0.0)
 def short_search():
     """Plans need not be the best."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auto, "EVALUATIONS", 1500)
+        patch.setattr(auto, "EVALUATIONS_PER_LAYER", 30)
         yield
 
 

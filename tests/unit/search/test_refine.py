@@ -62,9 +62,8 @@ def test_refining_never_loses(seed: int) -> None:
 @given(latencies=st.lists(st.integers(0, 9), min_size=24, max_size=24), survivors=st.integers(1, 5))
 def test_each_population_keeps_its_best(latencies: list[int], survivors: int) -> None:
     """Three populations, 3 plans of each in one batch and 5 in another; plans are told apart by their parts."""
-    stage = refine.Stage(populations=3, batches=1, survivors=survivors, fraction=1.0)
     found = numbered(latencies)
-    kept = refine.best([found[np.arange(9)], found[np.arange(9, 24)]], stage)
+    kept = refine.best([found[np.arange(9)], found[np.arange(9, 24)]], 3, survivors)
     for population, (places, kept_s) in enumerate(
         zip(kept.plans.parts.reshape(3, -1), kept.latency_s.reshape(3, -1), strict=True)
     ):
