@@ -42,11 +42,14 @@ def read_results(name: str) -> dict[str, object]:
 
 
 def _processor() -> str:
+    """Its name, which may be that of several generations, and which one it is."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    named = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    which = [f"{name} {named[key]}" for name, key in (("family", "cpu family"), ("model", "model")) if key in named]
+    return ", ".join([named.get("model name", platform.machine()), *which])
 
 
 def _commit() -> str:
