@@ -27,7 +27,7 @@ from legion.search.seeds import seeds
 from legion.session.cluster import local_cluster
 from legion.session.stages import Planning, profile_devices
 
-EVALUATIONS = (12_500, 25_000, 50_000, 100_000, 200_000, 400_000, 1_600_000)
+EVALUATIONS = (12_500, 25_000, 50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000)
 SLOWDOWNS = (5.0, 5.0, 5.0, 9.0, 9.0, 9.0)
 LINK_LATENCY_S = 2e-4
 LINK_BYTES_PER_S = 12e6
