@@ -32,7 +32,7 @@ EVALUATIONS_PER_LAYER = 20_000
 """So many plans are priced in a search for each layer, or about so many: more layers leave more to choose."""
 
 _PRICED_LAYERS = 52_000_000
-"""The layers of all plans that are priced: for very deep networks there are fewer plans, so that none takes too long."""
+"""The layers of all plans that are priced: of very deep networks there are fewer plans, so that none takes long."""
 
 _LEAST_S = 1e-12
 
