@@ -71,7 +71,7 @@ def refined(tables: Tables, starts: RowPlans, evaluations: int, seed: int, *, ke
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         rounds = _Rounds(native, seed, threads, keep_shares=keep_shares)
         for before, stage in pairwise([_STAGES[0], *_STAGES]):
-            survivors = _handed_on(survivors, before, stage)
+            survivors = handed_on(survivors, before, stage)
             for _ in range(max(1, round(evaluations * stage.fraction / (stage.populations * stage.batches * _BATCH)))):
                 found = rounds.drawn(survivors.plans, stage)
                 survivors = best([survivors, found], stage.populations, stage.survivors)
@@ -125,7 +125,7 @@ def _joined(several: Sequence[Priced]) -> Priced:
     )
 
 
-def _handed_on(survivors: Priced, before: Stage, stage: Stage) -> Priced:
+def handed_on(survivors: Priced, before: Stage, stage: Stage) -> Priced:
     """What a stage begins with: of each population of the one before as many, those of several as one population."""
     of_each = stage.populations * stage.survivors // before.populations
     return best([best([survivors], before.populations, of_each)], stage.populations, stage.survivors)

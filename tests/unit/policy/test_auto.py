@@ -26,7 +26,7 @@ SLOW = 0.004
 def short_search():
     """Plans need not be the very best."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auto, "EVALUATIONS_PER_LAYER", 600)
+        patch.setattr(auto, "EVALUATIONS_PER_LAYER", 400)
         yield
 
 

@@ -1,8 +1,8 @@
 """What the search finds: never worse than its starts, near the best of all plans where these can be counted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 import pytest
@@ -74,7 +74,19 @@ def test_each_population_keeps_its_best(latencies: list[int], survivors: int) ->
         assert kept_s.tolist()[: len(distinct)] == distinct[:survivors]
 
 
-def numbered(latencies: list[int]) -> Priced:
+@given(order=st.permutations(range(24)))
+def test_a_stage_begins_with_as_many_of_each_population(order: list[int]) -> None:
+    """Six populations of four become two, so that each of these has the two best of three of them."""
+    before = refine.Stage(populations=6, batches=1, survivors=4, fraction=0.5)
+    after = refine.Stage(populations=2, batches=1, survivors=6, fraction=0.5)
+    handed_on = refine.handed_on(numbered(order), before, after)
+    of_each = [sorted(order[first : first + 4])[:2] for first in range(0, 24, 4)]
+    expected = [sorted(chain(*of_each[first : first + 3])) for first in (0, 3)]
+    assert handed_on.latency_s.reshape(2, -1).tolist() == expected
+    assert [order[place] for place in handed_on.plans.parts] == handed_on.latency_s.tolist()
+
+
+def numbered(latencies: Sequence[int]) -> Priced:
     count = len(latencies)
     starts = np.ones((count, 1), dtype=np.bool_)
     plans = RowPlans(starts=starts, cuts=np.zeros((count, 1, 2), np.int64), borders=~starts, parts=np.arange(count))
