@@ -20,7 +20,10 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupTerms:
-    """Seconds by device. Bytes fill a port; latency and the handling of a message, counted with it, do not."""
+    """Seconds by device. Bytes fill a port; latency and the handling of a message, counted with it, do not.
+
+    As in the paper, a link has no bursts here.
+    """
 
     set_filling_s: Vector
     set_latency_s: Vector

@@ -1,4 +1,4 @@
-"""What a message costs on the wire: latency plus bytes over bandwidth, by ports that carry one message at a time."""
+"""What a message costs on the wire: latency, and bytes beyond a burst over bandwidth; ports carry one at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,25 @@ from legion.profile.samples import DeviceProfile
 _LARGE = 0.1
 """Of the largest message."""
 
+_LEAST_BURST = 2.0
+"""Of the smallest message: where that took its time on the wire, it looks like a burst of its own size."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One direction: a message of n bytes takes `latency_s + n * seconds_per_byte`; only the latter fills the port."""
+    """One direction: a message takes `latency_s`, and `seconds_per_byte` for what is beyond `burst_bytes`.
+
+    A port that was idle lets a burst pass at once, as shapers and buffers do (a token bucket); the bytes are made up
+    for at the link's rate afterwards. Only bytes fill a port, not the latency.
+    """
 
     latency_s: float
     seconds_per_byte: float
+    burst_bytes: float = 0.0
 
     def seconds(self, size_bytes: int) -> float:
-        return self.latency_s + size_bytes * self.seconds_per_byte
+        """What one message takes after a pause."""
+        return self.latency_s + max(0.0, size_bytes - self.burst_bytes) * self.seconds_per_byte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +43,11 @@ class Ports:
 
 
 def fit_link(sizes_bytes: Sequence[int], seconds: Sequence[float]) -> Link:
-    """The bandwidth by least squares over the large messages, the latency from the smallest message.
+    """The bandwidth by least squares over the large messages, latency and burst from the smallest message.
 
-    Neither is below zero. Many links let a burst pass faster than their rate. So small messages tell nothing of it, and
-    large ones only by how much longer a larger one takes. Of one size alone all is latency.
+    None is below zero. Many links let a burst pass faster than their rate. So small messages tell nothing of the rate,
+    and large ones only by how much longer a larger one takes. By how much sooner these are through than the latency and
+    the rate say tells the burst, which is no larger than any of them. Of one size alone all is latency.
     """
     sizes, times = np.asarray(sizes_bytes, dtype=np.float64), np.asarray(seconds, dtype=np.float64)
     is_large = sizes >= min(_LARGE * sizes.max(), np.sort(sizes)[-2:].min())
@@ -45,7 +55,13 @@ def fit_link(sizes_bytes: Sequence[int], seconds: Sequence[float]) -> Link:
     spread = float(from_mean @ from_mean)
     seconds_per_byte = max(0.0, float(from_mean @ times[is_large]) / spread) if spread else 0.0
     smallest = int(np.argmin(sizes))
-    latency_s = max(0.0, float(times[smallest] - sizes[smallest] * seconds_per_byte))
+    smallest_s, smallest_bytes = float(times[smallest]), float(sizes[smallest])
+    if seconds_per_byte:
+        ahead_s = smallest_s - float(times[is_large].mean() - sizes[is_large].mean() * seconds_per_byte)
+        burst_bytes = min(ahead_s / seconds_per_byte, float(sizes[is_large].min()))
+        if burst_bytes >= _LEAST_BURST * smallest_bytes:
+            return Link(latency_s=smallest_s, seconds_per_byte=seconds_per_byte, burst_bytes=burst_bytes)
+    latency_s = max(0.0, smallest_s - smallest_bytes * seconds_per_byte)
     return Link(latency_s=latency_s, seconds_per_byte=seconds_per_byte)
 
 
@@ -55,10 +71,11 @@ def fit_ports(profile: DeviceProfile) -> Ports:
 
 
 def between(sender: Ports, receiver: Ports) -> Link:
-    """Device to device: the slower of the two ports, and the mean of the two latencies."""
+    """Device to device: the slower of the two ports, the mean of the two latencies, and the lesser burst."""
     return Link(
         latency_s=(sender.outward.latency_s + receiver.inward.latency_s) / 2,
         seconds_per_byte=max(sender.outward.seconds_per_byte, receiver.inward.seconds_per_byte),
+        burst_bytes=min(sender.outward.burst_bytes, receiver.inward.burst_bytes),
     )
 
 

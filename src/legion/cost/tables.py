@@ -43,7 +43,8 @@ class Tables:
     so many units add to a run. `saved_s[layer]` is alike: what so many units save that never leave their group.
     `breadths` is by layer: the fraction of a unit that the model's outputs need, since some columns may be read by no
     one. `call_s` is by device: what a run takes besides its layers. `message_s`, `assembling_s` and
-    `copy_s_per_byte` are by node, `latency_s` and `seconds_per_byte` (source node, destination node).
+    `copy_s_per_byte` are by node, `latency_s`, `seconds_per_byte` and `burst_s`, which a burst would take at
+    the link's rate, (source node, destination node).
     """
 
     devices: tuple[str, ...]
@@ -60,6 +61,7 @@ class Tables:
     copy_s_per_byte: Array
     latency_s: Array
     seconds_per_byte: Array
+    burst_s: Array
 
     @property
     def layers(self) -> int:
@@ -108,6 +110,9 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
         copy_s_per_byte=np.array([1.0 / cost.copy_bytes_per_s[node] for node in nodes]),
         latency_s=np.array([[link.latency_s if link else 0.0 for link in row] for row in links]),
         seconds_per_byte=np.array([[link.seconds_per_byte if link else 0.0 for link in row] for row in links]),
+        burst_s=np.array(
+            [[link.burst_bytes * link.seconds_per_byte if link else 0.0 for link in row] for row in links]
+        ),
     )
 
 

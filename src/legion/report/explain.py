@@ -83,7 +83,7 @@ class _Changed:
 
     def link(self, source: str, destination: str) -> Link:
         link = self.cost.link(source, destination)
-        return Link(latency_s=self.wire * link.latency_s, seconds_per_byte=self.wire * link.seconds_per_byte)
+        return replace(link, latency_s=self.wire * link.latency_s, seconds_per_byte=self.wire * link.seconds_per_byte)
 
 
 def _what_ifs(model: Model, cost: CostModel, programs: Mapping[str, Program]) -> tuple[WhatIf, ...]:

@@ -97,11 +97,15 @@ def _ends_s(tables: Tables) -> tuple[float, float]:
     controller = len(tables.devices)
     inputs = tables.bytes_per_unit[tables.layers :]
     outputs = tables.bytes_per_unit[: tables.layers][tables.is_output]
-    inward_s = tables.latency_s[controller, :-1] + inputs.min(initial=np.inf) * tables.seconds_per_byte[controller, :-1]
-    outward_s = (
-        tables.latency_s[:-1, controller] + outputs.min(initial=np.inf) * tables.seconds_per_byte[:-1, controller]
-    )
+    inward_s = _message_s(tables, np.s_[controller, :-1], inputs)
+    outward_s = _message_s(tables, np.s_[:-1, controller], outputs)
     return _least(inward_s), _least(outward_s)
+
+
+def _message_s(tables: Tables, links: tuple[slice | int, ...], sizes_bytes: Array) -> Array:
+    """What the smallest of some messages takes after a pause, by link."""
+    filling_s = sizes_bytes.min(initial=np.inf) * tables.seconds_per_byte[links]
+    return tables.latency_s[links] + np.maximum(0.0, filling_s - tables.burst_s[links])
 
 
 def _least(seconds: Array) -> float:

@@ -1,5 +1,6 @@
 /* The latency of plans: the simulator's rules in the order of layers instead of events; see `evaluate.py`. */
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,8 @@ typedef struct {
     double *out_free;       /* (node): until when its way out is booked */
     double *in_taken;       /* (node): from when its way in is booked... */
     double *in_free;        /* ...and until when */
+    double *out_empty;      /* (node): until when its way out has no part of a burst left... */
+    double *in_empty;       /* ...and its way in */
     double *arrived;        /* (device): when all is there that its group reads */
     double *run_s;          /* (device): what the run of its group takes */
     bool *takes_part;       /* (device): whether it computes any of the group */
@@ -114,20 +117,28 @@ static place receive(const tables_t *t, plan_t *p, place source, place device, i
     return messages;
 }
 
+/* Until when a port has no part of a burst left, if so many bytes enter it at `start`; they are through by then. */
+static double emptied(const tables_t *t, place link, double empty, double start, double bytes) {
+    return later(empty, start - t->burst_s[link]) + bytes * t->seconds_per_byte[link];
+}
+
 /* One transfer takes both ports. One that is through before all that its way in has booked goes first. */
 static void book(const tables_t *t, plan_t *p, place node, place device, double handed_over, double bytes) {
     place link = node * (t->devices + 1) + device;
-    double wire_s = bytes * t->seconds_per_byte[link], start = later(handed_over, p->out_free[node]);
-    if (start + wire_s > p->in_taken[device]) {
+    double start = later(handed_over, p->out_free[node]);
+    double out_empty = emptied(t, link, p->out_empty[node], start, bytes), end = later(start, out_empty);
+    if (end <= p->in_taken[device]) {
+        p->in_taken[device] = start;
+    } else {
         if (start > p->in_free[device]) p->in_taken[device] = start;
         start = later(start, p->in_free[device]);
-    } else {
-        p->in_taken[device] = start;
+        out_empty = emptied(t, link, p->out_empty[node], start, bytes);
+        p->in_empty[device] = emptied(t, link, p->in_empty[device], start, bytes);
+        p->in_free[device] = end = later(start, later(out_empty, p->in_empty[device]));
     }
-    p->out_free[node] = start + wire_s;
-    p->in_free[device] = later(p->in_free[device], start + wire_s);
-    double there = start + wire_s + t->latency_s[link] + t->message_s[device];
-    p->arrived[device] = later(p->arrived[device], there);
+    p->out_empty[node] = out_empty;
+    p->out_free[node] = end;
+    p->arrived[device] = later(p->arrived[device], end + t->latency_s[link] + t->message_s[device]);
 }
 
 /* A sender turns to the next device that gets something of it, from `device` on, and hands that over. */
@@ -292,8 +303,11 @@ static double gathered_s(const tables_t *t, plan_t *p) {
             if (!size) continue;
             double ways_free = later(p->out_free[device], p->in_free[t->devices]);
             double start = later(ready[device] + t->message_s[device], ways_free);
-            p->in_free[t->devices] = start + size * t->bytes_per_unit[layer] * t->seconds_per_byte[link];
-            latest = later(latest, p->in_free[t->devices] + t->latency_s[link] + t->message_s[t->devices]);
+            double bytes = size * t->bytes_per_unit[layer], *in_empty = p->in_empty + t->devices;
+            *in_empty = emptied(t, link, *in_empty, start, bytes);
+            double end = later(start, later(*in_empty, emptied(t, link, p->out_empty[device], start, bytes)));
+            p->in_free[t->devices] = end;
+            latest = later(latest, end + t->latency_s[link] + t->message_s[t->devices]);
         }
     }
     return latest;
@@ -312,8 +326,10 @@ static void begin(const tables_t *t, plan_t *p, plans_t plan) {
         p->group[layer] = group += layer && plan.starts[layer];
         p->pieces[layer] = 1;
     }
-    for (place node = 0; node <= t->devices; node++)
-        p->clock[node] = p->out_free[node] = p->in_taken[node] = p->in_free[node] = 0.0;
+    for (place node = 0; node <= t->devices; node++) {
+        p->clock[node] = p->out_free[node] = p->in_free[node] = 0.0;
+        p->in_taken[node] = p->out_empty[node] = p->in_empty[node] = -HUGE_VAL;
+    }
     memset(p->held + t->layers * t->devices, 0, (t->sources - t->layers) * t->devices * sizeof *p->held);
     share_out(t, p, plan.cuts);
     demand(t, p, t->layers);
@@ -338,8 +354,9 @@ static double latency_s(const tables_t *t, plan_t *p, plans_t plan) {
 #define EACH_ARRAY(DO)                                                                                      \
     DO(share, layers * devices) DO(own, layers * devices) DO(held, t->sources * devices) DO(group, layers)   \
     DO(pieces, layers) DO(leaves, layers) DO(ready, layers * devices) DO(clock, nodes) DO(out_free, nodes)   \
-    DO(in_taken, nodes) DO(in_free, nodes) DO(arrived, devices) DO(run_s, devices) DO(takes_part, devices)   \
-    DO(transfers, devices * devices) DO(handed_over, devices) DO(served, devices) DO(order, devices) DO(whole, devices)
+    DO(in_taken, nodes) DO(in_free, nodes) DO(out_empty, nodes) DO(in_empty, nodes) DO(arrived, devices)     \
+    DO(run_s, devices) DO(takes_part, devices) DO(transfers, devices * devices) DO(handed_over, devices)     \
+    DO(served, devices) DO(order, devices) DO(whole, devices)
 #define MAKE(array, count) &&(p->array = calloc(count, sizeof *p->array))
 #define FREE(array, count) free(p->array);
 

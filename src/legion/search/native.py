@@ -37,6 +37,7 @@ _ARRAYS: Mapping[str, type[np.generic]] = {
     "copy_s_per_byte": np.float64,
     "latency_s": np.float64,
     "seconds_per_byte": np.float64,
+    "burst_s": np.float64,
     "speeds": np.float64,
 }
 
@@ -126,6 +127,7 @@ def _flat(tables: Tables) -> dict[str, NDArray[Any]]:
         "copy_s_per_byte": tables.copy_s_per_byte,
         "latency_s": tables.latency_s,
         "seconds_per_byte": tables.seconds_per_byte,
+        "burst_s": tables.burst_s,
         "speeds": tables.speeds / tables.speeds.sum(),
     }
 

@@ -22,7 +22,8 @@ typedef struct {
     const place *first_edge, *edge_source, *edge_place, *edge_low, *edge_high;
     const place *first_reader, *reader, *reader_edge;
     const bool *is_output, *is_fed;
-    const double *call_s, *message_s, *assembling_s, *copy_s_per_byte, *latency_s, *seconds_per_byte;
+    const double *call_s, *message_s, *assembling_s, *copy_s_per_byte, *latency_s, *seconds_per_byte,
+        *burst_s;
     const double *speeds;
 } tables_t;
 

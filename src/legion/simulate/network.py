@@ -1,6 +1,7 @@
 """Messages on ports that carry one at a time: a node's way out and its way in are independent."""
 
-from collections import deque
+import math
+from collections import defaultdict, deque
 from dataclasses import dataclass
 
 from legion.cost.link_cost import Link
@@ -28,7 +29,7 @@ class Message:
 
 
 class Network:
-    """Which message each port carries. It has no clock: its methods return the messages that enter the wire now.
+    """Which message each port carries. It has no clock: two methods return the messages that enter the wire now.
 
     A node's messages leave in the order in which they were handed over. One enters the wire when it is the first of
     its source and its destination's way in is free; those that wait for the same way in go in the order of their wait.
@@ -38,6 +39,7 @@ class Network:
         self._outgoing: dict[str, deque[Message]] = {}
         self._waiting: dict[str, deque[Message]] = {}
         self._busy_inward: set[str] = set()
+        self._empty_until_s: defaultdict[tuple[str, str], float] = defaultdict(lambda: -math.inf)
 
     def hand_over(self, message: Message) -> list[Message]:
         queue = self._outgoing.setdefault(message.source, deque())
@@ -56,6 +58,19 @@ class Network:
         if queue:
             entering += self._request(queue[0])
         return entering
+
+    def through_s(self, message: Message, now_s: float) -> float:
+        """When a message that enters the wire now has left both ports.
+
+        Each is a token bucket: it fills at the link's rate, up to a burst, and a byte takes one of it (see `Link`).
+        """
+        link = message.link
+        filling_s, burst_s = message.size_bytes * link.seconds_per_byte, link.burst_bytes * link.seconds_per_byte
+        through_s = now_s
+        for port in ((message.source, "outward"), (message.destination, "inward")):
+            self._empty_until_s[port] = max(self._empty_until_s[port], now_s - burst_s) + filling_s
+            through_s = max(through_s, self._empty_until_s[port])
+        return through_s
 
     def _request(self, message: Message) -> list[Message]:
         """The message is the first of its source: it enters now, or waits for its destination's way in."""

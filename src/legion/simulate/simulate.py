@@ -177,7 +177,7 @@ class _Simulation:
     def _enter(self, messages: Iterable[Message], now_s: float) -> None:
         """These messages enter the wire now."""
         for message in messages:
-            released_s = now_s + message.size_bytes * message.link.seconds_per_byte
+            released_s = self._network.through_s(message, now_s)
             self._record(
                 Event(
                     node=message.source,

@@ -23,6 +23,7 @@ def test_coefficients_are_never_negative(sizes, seconds):
     link = fit_link(sizes, seconds[: len(sizes)])
     assert link.latency_s >= 0
     assert link.seconds_per_byte >= 0
+    assert 0 <= link.burst_bytes <= max(sizes)
 
 
 def test_falling_times_give_a_constant_and_steep_ones_no_latency():
@@ -38,7 +39,18 @@ def test_noise_of_large_messages_leaves_the_latency_alone():
 def test_small_messages_that_pass_as_a_burst_leave_the_bandwidth_alone():
     link = fit_link([1_000, 10_000, 50_000, 250_000], [2e-4, 2e-4, 3.45e-3, 20.3e-3])
     assert 1 / link.seconds_per_byte == pytest.approx(200e3 / 16.85e-3, rel=1e-6)
-    assert link.latency_s < 2e-4
+    assert link.latency_s == 2e-4
+    assert link.burst_bytes == pytest.approx(50_000 - (3.45e-3 - 2e-4) / link.seconds_per_byte)
+
+
+@given(st.floats(0, 1e-3), st.floats(1e5, 1e9), st.floats(2_001, 40_000))
+def test_a_burst_is_found(latency_s, bandwidth, burst_bytes):
+    made = Link(latency_s=latency_s, seconds_per_byte=1 / bandwidth, burst_bytes=burst_bytes)
+    sizes = [1_000, 10_000, 40_000, 160_000]
+    found = fit_link(sizes, [made.seconds(size) for size in sizes])
+    assert found.seconds_per_byte == pytest.approx(made.seconds_per_byte, rel=1e-6)
+    assert found.latency_s == pytest.approx(latency_s, rel=1e-6)
+    assert found.burst_bytes == pytest.approx(burst_bytes, rel=1e-3)
 
 
 def test_ports_take_the_median_of_each_direction():
@@ -63,9 +75,9 @@ def test_a_direction_that_was_not_measured_is_an_error_not_zero():
 def test_between_peers_the_slower_port_counts():
     def ports(inward, outward):
         return Ports(
-            inward=Link(latency_s=inward, seconds_per_byte=inward),
-            outward=Link(latency_s=outward, seconds_per_byte=outward),
+            inward=Link(latency_s=inward, seconds_per_byte=inward, burst_bytes=inward),
+            outward=Link(latency_s=outward, seconds_per_byte=outward, burst_bytes=outward),
         )
 
-    assert between(ports(9, 1), ports(3, 9)) == Link(latency_s=2, seconds_per_byte=3)
-    assert between(ports(9, 5), ports(3, 9)) == Link(latency_s=4, seconds_per_byte=5)
+    assert between(ports(9, 1), ports(3, 9)) == Link(latency_s=2, seconds_per_byte=3, burst_bytes=1)
+    assert between(ports(9, 5), ports(3, 9)) == Link(latency_s=4, seconds_per_byte=5, burst_bytes=3)

@@ -1,10 +1,12 @@
 """What the tests of the search search in: small networks of the zoo on three devices, and tables that are drawn."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from legion.cost.fit import cost_model
+from legion.cost.link_cost import Ports
 from legion.cost.model import CostModel
 from legion.cost.tables import Array, Edge, Places, Tables, build_tables
 from legion.geometry.demand import Demand
@@ -27,16 +29,26 @@ SPEEDS = {"a": 0.01, "b": 0.004, "c": 0.007}
 
 
 @cache
-def problem(name: str, faster: float = 1.0) -> tuple[Model, Demand, CostModel, Tables]:
+def problem(name: str, faster: float = 1.0, burst_bytes: float = 0.0) -> tuple[Model, Demand, CostModel, Tables]:
     model = small(name).model
     demand = Demand(model)
     profile = counted_profile(model, {device: faster * speed for device, speed in SPEEDS.items()})
-    cost = cost_model(model, demand, profile, tuple(SPEEDS))
+    cost = with_bursts(cost_model(model, demand, profile, tuple(SPEEDS)), burst_bytes)
     return model, demand, cost, build_tables(model, demand, cost, tuple(SPEEDS))
 
 
-def simulated_s(name: str, plan: RowPlans, faster: float = 1.0) -> float:
-    model, demand, cost, tables = problem(name, faster)
+def with_bursts(cost: CostModel, burst_bytes: float) -> CostModel:
+    """The same on links that let so much pass at once."""
+
+    def bursting(ports: Ports) -> Ports:
+        inward, outward = (replace(link, burst_bytes=burst_bytes) for link in (ports.inward, ports.outward))
+        return Ports(inward=inward, outward=outward)
+
+    return replace(cost, ports={device: bursting(ports) for device, ports in cost.ports.items()})
+
+
+def simulated_s(name: str, plan: RowPlans, faster: float = 1.0, burst_bytes: float = 0.0) -> float:
+    model, demand, cost, tables = problem(name, faster, burst_bytes)
     scheme = scheme_of(Request(model=model, demand=demand, cost=cost), tables, plan)
     programs = lower(model, demand, scheme)
     verify(model, demand, programs)
@@ -91,6 +103,7 @@ def drawn_tables(random: np.random.Generator, extents: Places, devices: int) -> 
         copy_s_per_byte=random.uniform(0.0, 0.02, nodes),
         latency_s=random.uniform(0.0, 0.05, (nodes, nodes)),
         seconds_per_byte=random.uniform(0.0, 0.3, (nodes, nodes)),
+        burst_s=random.uniform(0.0, 0.3, (nodes, nodes)),
     )
 
 

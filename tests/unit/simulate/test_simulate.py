@@ -28,6 +28,7 @@ class SimpleCosts:
     latency_s: float = 0.0
     copy_s_per_byte: float = 0.0
     handling_s: float = 0.0
+    burst_bytes: float = 0.0
 
     def run_s(self, _device, segment):
         return sum(box.volume for box in segment.boxes.values())
@@ -39,7 +40,7 @@ class SimpleCosts:
         return self.handling_s
 
     def link(self, _source, _destination):
-        return Link(latency_s=self.latency_s, seconds_per_byte=self.seconds_per_byte)
+        return Link(latency_s=self.latency_s, seconds_per_byte=self.seconds_per_byte, burst_bytes=self.burst_bytes)
 
 
 def chain_model(tensors=("x", "y", "z")):
@@ -115,6 +116,28 @@ def test_three_messages_enter_one_port_one_after_another():
     )
     assert spans(result, "a") == [(0, 1), (1, 2), (2, 3)]
     assert [spans(result, node) for node in "bcd"] == [[(0, 1)], [(1, 2)], [(2, 3)]]
+
+
+def test_a_burst_passes_at_once_and_comes_back_at_the_rate():
+    """Of 4 bytes at once: 3 pass, of the next 3 one, 2 need their time; after a run of 3 s 3 pass at once again."""
+    result = timeline(
+        SimpleCosts(burst_bytes=4.0),
+        a=[send("b", 0, 3), send("b", 3, 6), run(6, 11), send("b", 11, 14)],
+        b=[receive("a", 0, 3), receive("a", 3, 6), receive("a", 11, 14)],
+    )
+    assert spans(result, "a") == [(0, 0), (0, 2), (0, 5), (5, 5)]
+    assert result.latency_s == 5
+
+
+def test_the_fuller_of_two_ports_holds_a_message_up():
+    """The second and the third message find the way in empty, whoever sends them."""
+    result = timeline(
+        SimpleCosts(burst_bytes=4.0),
+        a=[send("c", 0, 4)],
+        b=[send("c", 4, 8)],
+        c=[receive("a", 0, 4), receive("b", 4, 8)],
+    )
+    assert spans(result, "c") == [(0, 0), (0, 4)]
 
 
 def test_ways_in_and_out_are_independent():
