@@ -4,9 +4,9 @@ Method: each cell, a network on a set of emulated boards (`bench/sets`), is meas
 boards and shaped links between namespaces. Boards' speeds come from one calibration for all cells. Devices are
 profiled, all at once; each policy chooses, and runs its trials. The full search runs each group a few frames. Then the
 plans that differ, and the whole model as one session on the fastest board, fed over its link, run in rounds, shuffled,
-a few frames in a row each, since devices hold one plan and another takes seconds to install, which is not timed, and
-runs each part of the plan once. Speed-up is the median of one board's frames over that of the policy's. Plans that are
-the same are run as one, and marked so.
+a few frames in a row each, since devices hold one plan and another takes seconds to install, which is not timed. Nor
+is the first frame after that, whose connections are new and whose memory is in no cache. Speed-up is the median of one
+board's frames over that of the policy's. Plans that are the same are run as one, and marked so.
 
 What choosing took counts, by part: layers and training layers (measured on all devices at once, so their wall seconds
 are those of the slowest), links (one after the other), and trials. Of the full search the trials alone count.

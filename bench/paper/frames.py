@@ -14,8 +14,8 @@ from legion.wire.messages import FrameReport
 
 BLOCK = 2
 """Frames of one plan in a row at most. Devices hold one plan, and another takes seconds to install, which is not timed.
-Nor is the first frame after that, which takes 3 to 10 % longer than those that follow: what it runs and sends is in no
-cache. Few, since the machine can be slower by a third for as long as four frames take."""
+Nor is the first frame after that, which takes 3 to 10 % longer than those that follow: connections are new, and nothing
+is in a cache. Few, since the machine can be slower by a third for as long as four frames take."""
 
 
 def interleaved(cluster: Cluster, model: Model, plans: Mapping[str, ExecutablePlan], repeat: int) -> dict[str, Frames]:
