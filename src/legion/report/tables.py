@@ -38,11 +38,8 @@ def device_table(devices: Mapping[str, DeviceInfo]) -> Table:
 
 
 def profile_table(costs: CostModel, profile: Profile) -> Table:
-    """The figures of a profile in short: the whole model on each device, and its link.
-
-    "at once" are the links' bursts, of set and get.
-    """
-    table = _table("profile", "device", "whole model", "set", "get", "at once", "round trip", "samples")
+    """The figures of a profile in short: the whole model on each device, and its link."""
+    table = _table("profile", "device", "whole model", "set", "get", "round trip", "samples")
     for device in costs.devices:
         measured, ports = profile.devices[device], costs.ports[device]
         table.add_row(
@@ -50,7 +47,6 @@ def profile_table(costs: CostModel, profile: Profile) -> Table:
             _ms(whole_model_s(costs, device)),
             _bandwidth(ports.inward.seconds_per_byte),
             _bandwidth(ports.outward.seconds_per_byte),
-            f"{ports.inward.burst_bytes / 1e3:.0f}, {ports.outward.burst_bytes / 1e3:.0f} kB",
             _ms(measured.round_trip_s),
             str(sum(len(sample.seconds) for sample in measured.layers)),
         )
