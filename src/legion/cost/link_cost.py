@@ -29,6 +29,11 @@ class Link:
     seconds_per_byte: float
     burst_bytes: float = 0.0
 
+    @property
+    def burst_s(self) -> float:
+        """What a burst would take at the link's rate."""
+        return self.burst_bytes * self.seconds_per_byte
+
     def seconds(self, size_bytes: int) -> float:
         """What one message takes after a pause."""
         return self.latency_s + max(0.0, size_bytes - self.burst_bytes) * self.seconds_per_byte

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from legion.cost.link_cost import Link
 from legion.cost.model import CostModel
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
@@ -17,6 +18,9 @@ from legion.plan.scheme import CONTROLLER
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
+
+_NO_LINK = Link(latency_s=0.0, seconds_per_byte=0.0)
+"""From a node to itself."""
 
 _LEAST_S = 1e-12
 """Keeps a network whose layers are all counted as free from dividing by zero."""
@@ -86,7 +90,7 @@ class Tables:
 def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequence[str]) -> Tables:
     """The tables of a model on some devices of its cost model; the order is that of the tiles."""
     nodes = (*devices, CONTROLLER)
-    links = [[cost.link(one, other) if one != other else None for other in nodes] for one in nodes]
+    links = [[cost.link(one, other) if one != other else _NO_LINK for other in nodes] for one in nodes]
     inputs = [port.name for port in model.inputs]
     input_shapes = [model.tensors[name].shape for name in inputs]
     extents = [shape.extent for shape in cost.layers]
@@ -108,11 +112,9 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
         message_s=np.array([cost.message_s(node) for node in nodes]),
         assembling_s=np.array([cost.assembling_s[node] for node in nodes]),
         copy_s_per_byte=np.array([1.0 / cost.copy_bytes_per_s[node] for node in nodes]),
-        latency_s=np.array([[link.latency_s if link else 0.0 for link in row] for row in links]),
-        seconds_per_byte=np.array([[link.seconds_per_byte if link else 0.0 for link in row] for row in links]),
-        burst_s=np.array(
-            [[link.burst_bytes * link.seconds_per_byte if link else 0.0 for link in row] for row in links]
-        ),
+        latency_s=np.array([[link.latency_s for link in row] for row in links]),
+        seconds_per_byte=np.array([[link.seconds_per_byte for link in row] for row in links]),
+        burst_s=np.array([[link.burst_s for link in row] for row in links]),
     )
 
 

@@ -122,6 +122,14 @@ static double emptied(const tables_t *t, place link, double empty, double start,
     return later(empty, start - t->burst_s[link]) + bytes * t->seconds_per_byte[link];
 }
 
+/* Both ports carry so many bytes from `start` on; until when. */
+static double carry(const tables_t *t, plan_t *p, place node, place device, double start, double bytes) {
+    place link = node * (t->devices + 1) + device;
+    p->out_empty[node] = emptied(t, link, p->out_empty[node], start, bytes);
+    p->in_empty[device] = emptied(t, link, p->in_empty[device], start, bytes);
+    return later(start, later(p->out_empty[node], p->in_empty[device]));
+}
+
 /* One transfer takes both ports. One that is through before all that its way in has booked goes first. */
 static void book(const tables_t *t, plan_t *p, place node, place device, double handed_over, double bytes) {
     place link = node * (t->devices + 1) + device;
@@ -129,14 +137,12 @@ static void book(const tables_t *t, plan_t *p, place node, place device, double 
     double out_empty = emptied(t, link, p->out_empty[node], start, bytes), end = later(start, out_empty);
     if (end <= p->in_taken[device]) {
         p->in_taken[device] = start;
+        p->out_empty[node] = out_empty;
     } else {
         if (start > p->in_free[device]) p->in_taken[device] = start;
         start = later(start, p->in_free[device]);
-        out_empty = emptied(t, link, p->out_empty[node], start, bytes);
-        p->in_empty[device] = emptied(t, link, p->in_empty[device], start, bytes);
-        p->in_free[device] = end = later(start, later(out_empty, p->in_empty[device]));
+        p->in_free[device] = end = carry(t, p, node, device, start, bytes);
     }
-    p->out_empty[node] = out_empty;
     p->out_free[node] = end;
     p->arrived[device] = later(p->arrived[device], end + t->latency_s[link] + t->message_s[device]);
 }
@@ -303,9 +309,7 @@ static double gathered_s(const tables_t *t, plan_t *p) {
             if (!size) continue;
             double ways_free = later(p->out_free[device], p->in_free[t->devices]);
             double start = later(ready[device] + t->message_s[device], ways_free);
-            double bytes = size * t->bytes_per_unit[layer], *in_empty = p->in_empty + t->devices;
-            *in_empty = emptied(t, link, *in_empty, start, bytes);
-            double end = later(start, later(*in_empty, emptied(t, link, p->out_empty[device], start, bytes)));
+            double end = carry(t, p, device, t->devices, start, size * t->bytes_per_unit[layer]);
             p->in_free[t->devices] = end;
             latest = later(latest, end + t->latency_s[link] + t->message_s[t->devices]);
         }

@@ -65,10 +65,10 @@ class Network:
         Each is a token bucket: it fills at the link's rate, up to a burst, and a byte takes one of it (see `Link`).
         """
         link = message.link
-        filling_s, burst_s = message.size_bytes * link.seconds_per_byte, link.burst_bytes * link.seconds_per_byte
+        filling_s = message.size_bytes * link.seconds_per_byte
         through_s = now_s
         for port in ((message.source, "outward"), (message.destination, "inward")):
-            self._empty_until_s[port] = max(self._empty_until_s[port], now_s - burst_s) + filling_s
+            self._empty_until_s[port] = max(self._empty_until_s[port], now_s - link.burst_s) + filling_s
             through_s = max(through_s, self._empty_until_s[port])
         return through_s
 
