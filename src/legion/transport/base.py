@@ -21,15 +21,15 @@ class ControlArrival:
     """
 
     peer: str
-    frames: Sequence[Frame]
+    frames: Sequence[bytes]
     arrived_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorArrival:
-    """A tensor message, stamped by the receiving thread."""
+    """A tensor message, stamped by the receiving thread; in memory of its own, which any thread may free."""
 
-    frames: Sequence[Frame]
+    frames: Sequence[bytes]
     arrived_s: float
 
 

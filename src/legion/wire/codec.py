@@ -95,9 +95,7 @@ def decode_tensor(frames: Sequence[Frame]) -> tuple[TensorHeader, Array]:
         raise PeerError(f"{len(payload)} bytes came for a {header.dtype} tensor of shape {header.shape}")
     if not payload:
         return header, np.empty(header.shape, dtype)
-    array = np.frombuffer(payload, dtype).reshape(header.shape)
-    # A small message may lie anywhere in the transport's buffer, where an engine could not read it.
-    return header, array if array.flags.aligned else array.copy()
+    return header, np.frombuffer(payload, dtype).reshape(header.shape)
 
 
 class TensorEncoder:

@@ -205,16 +205,6 @@ def test_an_encoder_fits_arrays_of_its_dtype_and_shape_alone() -> None:
     assert not encoder.fits(np.zeros((2, 3), np.float64))
 
 
-def test_an_unaligned_tensor_is_made_readable() -> None:
-    array = np.arange(8, dtype=np.float32)
-    header = TensorHeader(0, "a", "t", Box.whole(array.shape), "float32", array.shape, 0)
-    head, body = TensorEncoder(header).encode(0, array)
-    shifted = memoryview(b"\0" + bytes(body))[1:]
-    _, copy = decode_tensor([head, shifted])
-    assert copy.flags.aligned
-    assert np.array_equal(copy, array)
-
-
 def mutated(content: bytes, at: int, value: int) -> bytes:
     changed = bytearray(content)
     changed[at % len(changed)] = value
