@@ -4,8 +4,10 @@ Every message starts with a preamble that holds the protocol version and is the 
 versions, so that a peer of another version is told apart before anything else is read.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from math import prod
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -34,6 +36,7 @@ _ELEMENT_TYPES = {
     name: np.dtype(name).newbyteorder("<")
     for name in ("bool", "float16", "float32", "float64", "complex64", "complex128", *_INTEGERS)
 }
+_elements: Callable[[Array], memoryview] = attrgetter("data") if sys.byteorder == "little" else constant_bytes
 _Message = TypeVar("_Message")
 
 _encoder = msgspec.msgpack.Encoder()
@@ -91,9 +94,10 @@ def decode_tensor(frames: Sequence[Frame]) -> tuple[TensorHeader, Array]:
         raise PeerError(f"a tensor of rank {len(header.shape)} came in {len(frames)} frames")
     dtype = _element_type(header.dtype)
     payload = frames[1]
-    if prod(header.shape) * dtype.itemsize != len(payload):
-        raise PeerError(f"{len(payload)} bytes came for a {header.dtype} tensor of shape {header.shape}")
-    if not payload:
+    size_bytes = memoryview(payload).nbytes
+    if prod(header.shape) * dtype.itemsize != size_bytes:
+        raise PeerError(f"{size_bytes} bytes came for a {header.dtype} tensor of shape {header.shape}")
+    if not size_bytes:
         return header, np.empty(header.shape, dtype)
     return header, np.frombuffer(payload, dtype).reshape(header.shape)
 
@@ -105,8 +109,7 @@ class TensorEncoder:
     """
 
     def __init__(self, header: TensorHeader) -> None:
-        dtype = _element_type(header.dtype)
-        size_bytes = prod(header.shape) * dtype.itemsize
+        size_bytes = prod(header.shape) * _element_type(header.dtype).itemsize
         if size_bytes >= MAX_TENSOR_BYTES:
             raise PeerError(f"{size_bytes} bytes of {header.tensor} are too many for one message; use smaller shares")
         self._dtype = np.dtype(header.dtype)
@@ -119,8 +122,10 @@ class TensorEncoder:
         return array.shape == self._shape and array.dtype == self._dtype
 
     def encode(self, frame: int, array: Array) -> tuple[bytes, memoryview]:
-        """The two frames of the message; the second shares the array's memory where it can."""
-        return self._before_frame + _encoder.encode(frame), constant_bytes(array)
+        """The two frames of the message, of an array that fits and is in C order; the second shares its memory
+        (on a big-endian machine it is a copy).
+        """
+        return self._before_frame + _encoder.encode(frame), _elements(array)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[_Message], frames: Sequence[Frame]) -> _Message:

@@ -187,7 +187,7 @@ def test_plans_come_back(plan: NodePlan) -> None:
 )
 def test_tensors_come_back(dtype: str, shape: list[int], transposed: bool, frames: list[int]) -> None:
     array = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
-    array = array.T if transposed else array
+    array = np.asarray(array.T if transposed else array, order="C")
     header = TensorHeader(7, "a", "t", Box.whole(array.shape), dtype, array.shape, 3)
     encoder = TensorEncoder(header)
     assert encoder.fits(array)
