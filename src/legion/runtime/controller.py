@@ -230,7 +230,7 @@ class Controller:
         """Measure the way to a device and back; it takes the place of the installed plan.
 
         After a round that is not counted there are as many as fit into `budget_s`, three at least and `rounds` at most.
-        Sizes stand in ascending order, at least two. Raises PeerError when the device fails.
+        Sizes stand in descending order, at least two. Raises PeerError when the device fails.
         """
         with self._lock, self._stopping_on_failure([device]):
             self.install(link_plan(device, sizes_bytes))
@@ -242,7 +242,7 @@ class Controller:
                 frames.append(self.reports())
             reading = best_reading([before, self._read_clock(device)])
             samples = link_samples(device, sizes_bytes, frames[1:], reading.offset_s)
-            on_device_s, on_controller_s = handling_s(device, frames[1:])
+            on_device_s, on_controller_s = handling_s(device, len(sizes_bytes), frames[1:])
             return LinkProbe(
                 samples=samples,
                 round_trip_s=reading.round_trip_s,

@@ -27,7 +27,11 @@ class LinkProbe:
 
 
 def link_plan(device: str, sizes_bytes: Sequence[int]) -> ExecutablePlan:
-    """For each size in turn: the controller sends as many bytes, and the device sends them back."""
+    """For each size in turn: the controller sends as many bytes, and the device sends them back.
+
+    In descending order none finds spent what its port lets pass at once: a larger message took it, and the port has
+    idled since, while that one came back or this one went out.
+    """
     forth: list[Instruction] = []
     back: list[Instruction] = []
     for index, size_bytes in enumerate(sizes_bytes):
@@ -70,14 +74,20 @@ def link_samples(
     )
 
 
-def handling_s(device: str, frames: Sequence[Mapping[str, FrameReport]]) -> tuple[float, float]:
-    """What handling the smallest messages takes: from the arrival of one until the answer to it enters the port.
+def handling_s(device: str, sizes: int, frames: Sequence[Mapping[str, FrameReport]]) -> tuple[float, float]:
+    """What handling a message takes: from the arrival of one until that which follows from it enters the port.
 
-    On the device, and on the controller; medians over the frames. Taking one in and handing one over are both in it.
+    On the device, which answers the last of as many `sizes`, and on the controller, which sends it; medians over the
+    frames. Taking one in and handing one over are both in it.
     """
-    on_device = [_record(frame[device], 1).start_s - _record(frame[device], 0).end_s for frame in frames]
-    on_controller = [_record(frame[CONTROLLER], 2).start_s - _record(frame[CONTROLLER], 1).end_s for frame in frames]
+    last = 2 * sizes - 1
+    on_device = [_between_s(frame[device], last - 1, last) for frame in frames]
+    on_controller = [_between_s(frame[CONTROLLER], last - 2, last - 1) for frame in frames]
     return max(0.0, median(on_device)), max(0.0, median(on_controller))
+
+
+def _between_s(report: FrameReport, first: int, second: int) -> float:
+    return _record(report, second).start_s - _record(report, first).end_s
 
 
 def _record(report: FrameReport, instruction: int) -> Record:

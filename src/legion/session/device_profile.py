@@ -13,7 +13,7 @@ from legion.profile.probes import ProbePlan
 from legion.profile.samples import DeviceProfile, LayerSample, MeasurementPolicy, ProcessorSample
 from legion.session.cluster import Cluster
 
-LINK_SIZES_BYTES = (1_000, 10_000, 40_000, 160_000)
+LINK_SIZES_BYTES = (160_000, 40_000, 1_000)
 LINK_ROUNDS = 7
 LINK_BUDGET_S = 0.12
 _TICK_S = 0.1

@@ -18,7 +18,7 @@ from legion.model.model import Array
 from legion.plan.program import Program, Receive, Run, Send
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import LayerSample, MeasurementPolicy
-from legion.runtime.link_probe import link_plan, link_samples
+from legion.runtime.link_probe import handling_s, link_plan, link_samples
 from legion.runtime.measured import ClockReading, FrameTimes, best_reading, measured_timeline
 from legion.runtime.profiler import Profiler, measure_processor
 from legion.wire.messages import FrameReport, Record
@@ -87,21 +87,23 @@ def test_a_tensor_that_came_before_it_was_awaited_takes_no_time() -> None:
 
 
 def test_link_samples_take_the_clocks_apart() -> None:
-    plan = link_plan("pi", (10, 20))
+    plan = link_plan("pi", (20, 10))
     assert [len(plan.nodes[name].program.instructions) for name in ("controller", "pi")] == [4, 4]
     controller = report(
-        *(Record(index, start, end, 0) for index, start, end in ((0, 1, 9), (1, 9, 4), (2, 5, 9), (3, 9, 10)))
+        *(Record(index, start, end, 0) for index, start, end in ((0, 1, 9), (1, 9, 4), (2, 6, 9), (3, 9, 13)))
     )
     device = report(
-        *(Record(index, start, end, 0) for index, start, end in ((0, 0, 102), (1, 103, 0), (2, 0, 107), (3, 108, 0)))
+        *(Record(index, start, end, 0) for index, start, end in ((0, 0, 102), (1, 103, 0), (2, 0, 108), (3, 111, 0)))
     )
-    samples = link_samples("pi", (10, 20), [{"controller": controller, "pi": device}], offset_s=100.0)
+    frames = [{"controller": controller, "pi": device}]
+    samples = link_samples("pi", (20, 10), frames, offset_s=100.0)
     assert [(each.direction, each.size_bytes, each.seconds) for each in samples] == [
-        ("set", 10, (1.0,)),
-        ("set", 20, (2.0,)),
-        ("get", 10, (1.0,)),
-        ("get", 20, (2.0,)),
+        ("set", 20, (1.0,)),
+        ("set", 10, (2.0,)),
+        ("get", 20, (1.0,)),
+        ("get", 10, (2.0,)),
     ]
+    assert handling_s("pi", 2, frames) == (3.0, 2.0)
 
 
 class FakeClock:

@@ -152,7 +152,7 @@ def test_unreachable_device_is_named(network: MemoryNetwork, devices: tuple[Devi
 
 
 def test_link_probe_has_both_directions(controller: Controller) -> None:
-    sizes = (1_000, 50_000)
+    sizes = (50_000, 1_000)
     probe = controller.probe_link("local-1", sizes, rounds=3)
     assert [(sample.direction, sample.size_bytes) for sample in probe.samples] == [
         (direction, size) for direction in ("set", "get") for size in sizes
