@@ -24,11 +24,11 @@ def main() -> None:
     cells = list(_cells())
     blocks: dict[str, str] = {}
     if cells:
-        blocks["auto"] = f"{_auto(cells)}\n{_setting(cells[-1]['setting'])}"
+        blocks["auto"] = f"{_auto(cells)}\n{_setting([cell['setting'] for cell in cells])}"
     for name, table in TABLES.items():
         if (RESULTS / f"{name}.json").exists():
             content = read_results(name)
-            blocks[name] = f"{table(content['results'])}\n{_setting(content['setting'])}"
+            blocks[name] = f"{table(content['results'])}\n{_setting([content['setting']])}"
     fill_tables(README, blocks)
 
 
@@ -148,11 +148,13 @@ TABLES: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _setting(setting: Any) -> str:
-    versions = setting["versions"]
+def _setting(settings: Sequence[Any]) -> str:
+    """Of one table: all of one machine, the latest first."""
+    latest_first = sorted(settings, key=lambda setting: setting["measured_at"], reverse=True)
+    setting, commits = latest_first[0], dict.fromkeys(each["commit"] for each in latest_first)
     return (
         f"\n{setting['processor']}, {setting['cores']} cores, Python {setting['python']}, ONNX Runtime "
-        f"{versions['onnxruntime']}, {setting['measured_at'][:10]}, commit {setting['commit']}"
+        f"{setting['versions']['onnxruntime']}, {setting['measured_at'][:10]}, commit {', '.join(commits)}"
     )
 
 
