@@ -90,6 +90,22 @@ def test_tensors_arrive_in_order_and_as_sent(kind: str, transport: Transport) ->
     receiver.close()
 
 
+@pytest.mark.parametrize("shape", [(), (0, 3), (2, 0), (2, 3), (1, 32, 32, 32)])
+def test_an_array_s_own_buffer_arrives_as_plain_bytes(kind: str, transport: Transport, shape: tuple[int, ...]) -> None:
+    """Small or large, of any shape, and in memory that any thread may free."""
+    array = np.full(shape, 1.5, np.float32)
+    receiver, port = transport.listen(FREE[kind]), transport.out_port()
+    host, _ = split_address(receiver.address)
+    port.connect({"pi": f"{host}:{receiver.data_port}"})
+    assert port.send("pi", (b"header", array.data), never)
+    (arrival,) = take(receiver)
+    assert isinstance(arrival, TensorArrival)
+    assert all(type(frame) is bytes for frame in arrival.frames)
+    assert arrival.frames[1] == array.tobytes()
+    port.close()
+    receiver.close()
+
+
 def test_a_closed_peer_is_noticed_on_both_sides(kind: str, transport: Transport) -> None:
     worker = transport.listen(FREE[kind])
     controller = transport.dial({"pi": worker.address})
