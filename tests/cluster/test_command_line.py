@@ -68,7 +68,8 @@ def test_devices_are_listed() -> None:
 
 def test_profile_then_plan_then_simulate_then_run(folder: Path) -> None:
     model, profile = folder / "model.onnx", folder / "profile.json"
-    legion("profile", model, "--local", 2, "-o", profile, "--rounds", 1)
+    profiled = legion("profile", model, "--local", 2, "-o", profile, "--rounds", 1)
+    assert "small messages between all devices at once" in profiled.stdout
     planned = told("plan", model, "--profile", profile, "--matrix", "T", "--matrix", "A")
     layers = [layer for group in planned["groups"] for layer in group["layers"]]
     assert len(layers) == len(set(layers)) == 31

@@ -10,7 +10,7 @@ from legion.cli.console import errors, output, print_json, progress_bar
 from legion.cli.options import Batch, ClusterFile, Json, Local, ModelFile, ProfileFile, Sizes, open_cluster, read_model
 from legion.profile.samples import MeasurementPolicy
 from legion.profile.store import read_profile, write_profile
-from legion.report.tables import port_line, profile_table
+from legion.report.tables import port_line, profile_table, ring_line
 from legion.session.stages import Planning, profile_devices
 
 DEFAULTS = MeasurementPolicy()
@@ -58,6 +58,7 @@ def profile(
     if json:
         print_json(measured)
     else:
-        output.print(profile_table(Planning(network, measured).costs, measured))
-        if line := port_line(measured):
+        costs = Planning(network, measured).costs
+        output.print(profile_table(costs, measured))
+        for line in filter(None, (port_line(measured), ring_line(costs, measured))):
             output.print(line)

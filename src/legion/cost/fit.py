@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from statistics import median
+from statistics import mean, median
 
 import numpy as np
 
 from legion.cost.layer_cost import NO_SAVING, ExtentCurve
-from legion.cost.link_cost import fit_ports
+from legion.cost.link_cost import between, fit_ports
 from legion.cost.model import CostModel, LayerShape
 from legion.cost.saving import with_savings
 from legion.errors import InputError
@@ -93,7 +93,22 @@ def model_of_curves(
             **common(lambda each: _ONE_END * each.handling_s),
             CONTROLLER: _ONE_END * median(each.controller_handling_s for each in profiles.values()),
         },
+        exchange_s=_exchange_s(profile),
     )
+
+
+def _exchange_s(profile: Profile) -> float:
+    """By how much longer messages take around the ring than the devices' links to the controller say.
+
+    Many at once wait for one another, in switches and, where boards are emulated, for the machine's cores.
+    """
+    if profile.ring is None:
+        return 0.0
+    measured = [profile.devices[device] for device in profile.ring.devices]
+    ports = [fit_ports(each) for each in measured]
+    ways = [between(ports[place - 1], port) for place, port in enumerate(ports)]
+    alone_s = mean(way.seconds(profile.ring.size_bytes) for way in ways) + mean(each.handling_s for each in measured)
+    return median(profile.ring.seconds) - alone_s
 
 
 def _layer_shape(model: Model, demand: Demand, layer: int) -> LayerShape:

@@ -1,7 +1,7 @@
 """Predicted seconds of everything that a program does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from legion.cost.layer_cost import ExtentCurve, Saving
 from legion.cost.link_cost import Link, Ports, between
@@ -32,6 +32,7 @@ class CostModel:
     of these save that never leave a segment. `variation` is by how much a device's runs differ from frame to frame:
     the standard deviation as a fraction of the seconds. What copying and handling take has an entry for the controller
     too, which is taken to copy as fast as the fastest device, and at once; its ports are as fast as the other end's.
+    Between devices messages take `exchange_s` longer than these ports say, where it is negative shorter.
     """
 
     layers: tuple[LayerShape, ...]
@@ -44,6 +45,7 @@ class CostModel:
     assembling_s: Mapping[str, float]
     copy_bytes_per_s: Mapping[str, float]
     handling_s: Mapping[str, float]
+    exchange_s: float = 0.0
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -98,7 +100,8 @@ class CostModel:
             return self.ports[destination].inward
         if destination == CONTROLLER:
             return self.ports[source].outward
-        return between(self.ports[source], self.ports[destination])
+        link = between(self.ports[source], self.ports[destination])
+        return replace(link, latency_s=max(0.0, link.latency_s + self.exchange_s))
 
     def _kept_bytes(self, layer: int, segment: Segment) -> int:
         kept = [tensor for tensor in self.layers[layer].outputs if tensor not in segment.outputs]

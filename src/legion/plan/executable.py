@@ -1,12 +1,12 @@
 """Programs with everything that a node needs to run them: local graphs and input buffers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from legion.geometry.box import Box
 from legion.geometry.local_graph import InputBuffer, LocalGraph
 from legion.model.model import Array
-from legion.plan.program import Program
+from legion.plan.program import Instruction, Program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +36,12 @@ class ExecutablePlan:
 
     nodes: Mapping[str, NodePlan]
     constants: Mapping[str, Array]
+
+
+def messages_alone(programs: Mapping[str, Sequence[Instruction]]) -> ExecutablePlan:
+    """A plan of nodes that send and receive, and run nothing; their instructions by name."""
+    nodes = {
+        name: NodePlan(program=Program(node=name, instructions=tuple(instructions)), graphs=(), steps=())
+        for name, instructions in programs.items()
+    }
+    return ExecutablePlan(nodes=nodes, constants={})

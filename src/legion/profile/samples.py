@@ -7,6 +7,7 @@ from typing import Literal
 from legion.cluster.device import DeviceInfo
 from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.ports import PortSample
+from legion.profile.ring import RingSample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,10 @@ class DeviceProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Device profiles by device name, and what was measured of the controller's port, which they share or do not."""
+    """Device profiles by device name, and what was measured of devices together: whether they share the controller's
+    port, and small messages between all of them at once; None where there is one alone.
+    """
 
     devices: Mapping[str, DeviceProfile]
     ports: tuple[PortSample, ...] = ()
+    ring: RingSample | None = None

@@ -1,6 +1,6 @@
 """Profiles in files, and what one still lacks for a model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -11,6 +11,7 @@ from legion.errors import InputError
 from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.ports import PortSample
 from legion.profile.probes import LayerProbe
+from legion.profile.ring import RingSample
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, Profile
 
 FORMAT_VERSION = 3
@@ -54,6 +55,8 @@ def read_profile(path: str | Path) -> Profile:
             raise InputError(f"{path} holds impossible measurements of device {name}. {again}")
     if not all(map(_is_sound_port, profile.ports)):
         raise InputError(f"{path} holds impossible measurements of the controller's port. {again}")
+    if profile.ring is not None and not _is_sound_ring(profile.ring, profile.devices):
+        raise InputError(f"{path} holds impossible measurements of messages between devices. {again}")
     return profile
 
 
@@ -97,6 +100,11 @@ def _is_sound_link(sample: LinkSample) -> bool:
 def _is_sound_port(sample: PortSample) -> bool:
     rounds = (*sample.alone_s.values(), sample.together_s)
     return len(sample.alone_s) > 1 and all(len(each) > 0 and min(each) >= 0 for each in rounds)
+
+
+def _is_sound_ring(sample: RingSample, devices: Collection[str]) -> bool:
+    known = len(sample.devices) > 1 and all(name in devices for name in sample.devices)
+    return known and len(sample.seconds) > 0 and min(sample.seconds) >= 0
 
 
 def _all_positive(values: Sequence[float]) -> bool:

@@ -1,6 +1,7 @@
 """What was decided and measured, as tables for a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 
 from rich.table import Table
 
@@ -61,6 +62,17 @@ def port_line(profile: Profile) -> str | None:
     ways = {"set": "to", "get": "from"}
     found = ", ".join(f"{sharing(sample):.2f} {ways[sample.direction]} them" for sample in profile.ports)
     return f"the controller's port, {devices} at once: {found} (2: one message after the other, 1: as if alone)"
+
+
+def ring_line(costs: CostModel, profile: Profile) -> str | None:
+    """What small messages between devices take, as a sentence; None where it was not measured."""
+    if profile.ring is None:
+        return None
+    taken_s, later = median(profile.ring.seconds), "later" if costs.exchange_s >= 0 else "sooner"
+    return (
+        f"small messages between all devices at once: {_ms(taken_s)} from one to the next, "
+        f"{_ms(abs(costs.exchange_s))} {later} than their links to the controller say"
+    )
 
 
 def plan_tables(model: Model, choice: Choice) -> Iterator[Table]:

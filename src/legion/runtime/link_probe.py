@@ -9,8 +9,8 @@ import numpy as np
 
 from legion.geometry.box import Box
 from legion.model.model import Array
-from legion.plan.executable import ExecutablePlan, NodePlan
-from legion.plan.program import Instruction, Program, Receive, Send
+from legion.plan.executable import ExecutablePlan, messages_alone
+from legion.plan.program import Instruction, Receive, Send
 from legion.plan.scheme import CONTROLLER
 from legion.profile.samples import LinkSample
 from legion.wire.messages import FrameReport, Record
@@ -40,7 +40,7 @@ def link_plan(device: str, sizes_bytes: Sequence[int]) -> ExecutablePlan:
         forth.append(Receive(tensor=tensor, box=box, source=device))
         back.append(Receive(tensor=tensor, box=box, source=CONTROLLER))
         back.append(Send(tensor=tensor, box=box, destination=CONTROLLER))
-    return ExecutablePlan(nodes={CONTROLLER: _node(CONTROLLER, forth), device: _node(device, back)}, constants={})
+    return messages_alone({CONTROLLER: forth, device: back})
 
 
 def link_inputs(sizes_bytes: Sequence[int]) -> dict[str, Array]:
@@ -96,7 +96,3 @@ def _record(report: FrameReport, instruction: int) -> Record:
 
 def _tensor(index: int) -> str:
     return f"link probe {index}"
-
-
-def _node(name: str, instructions: list[Instruction]) -> NodePlan:
-    return NodePlan(program=Program(node=name, instructions=tuple(instructions)), graphs=(), steps=())

@@ -8,8 +8,8 @@ import numpy as np
 
 from legion.geometry.box import Box
 from legion.model.model import Array
-from legion.plan.executable import ExecutablePlan, NodePlan
-from legion.plan.program import Instruction, Program, Receive, Send
+from legion.plan.executable import ExecutablePlan, messages_alone
+from legion.plan.program import Instruction, Receive, Send
 from legion.plan.scheme import CONTROLLER
 from legion.plan.timeline import Event, Timeline
 from legion.profile.ports import PortSample
@@ -40,7 +40,7 @@ def port_plan(devices: tuple[str, str], size_bytes: int) -> ExecutablePlan:
         sender, receiver = (CONTROLLER, each.device) if each.way == "set" else (each.device, CONTROLLER)
         programs[sender].append(Send(tensor=each.tensor, box=box, destination=receiver))
         programs[receiver].append(Receive(tensor=each.tensor, box=box, source=sender))
-    return ExecutablePlan(nodes={name: _node(name, program) for name, program in programs.items()}, constants={})
+    return messages_alone(programs)
 
 
 def port_inputs(devices: tuple[str, str], size_bytes: int) -> dict[str, Array]:
@@ -111,7 +111,3 @@ def _by_instruction(timeline: Timeline) -> dict[tuple[str, int], Event]:
 
 def _named(what: str, device: str) -> str:
     return f"port probe {what} {device}"
-
-
-def _node(name: str, instructions: Sequence[Instruction]) -> NodePlan:
-    return NodePlan(program=Program(node=name, instructions=tuple(instructions)), graphs=(), steps=())

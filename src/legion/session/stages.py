@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from legion.cluster.device import DeviceInfo, same_kind
 from legion.cost.fit import cost_model
@@ -31,6 +32,7 @@ from legion.session.cluster import Cluster
 from legion.session.device_profile import MeasuredLayers, MeasuredProcessor, compare, measure_layers, with_links
 from legion.session.ports import measure_ports
 from legion.session.progress import Progress, silent
+from legion.session.ring import measure_ring
 from legion.simulate.typical import typical_frame
 
 _logger = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
     training: bool = False,
     progress: Progress = silent,
 ) -> Profile:
-    """Measure the single layers of `model` and the links on every device of the cluster, and the controller's port.
+    """Measure the single layers of `model` on every device of the cluster, the links, and what devices share of them.
 
     Devices are compared first: layers are measured on all at once, unless these share this machine, and each layer on
     one or two of equal ones; links one after the other, since they share the controller's ports. Only what `known`
@@ -66,8 +68,9 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
             progress(f"measuring the link to {name}", 1.0)
             newer, older = with_links(cluster, name, compared[name], layers, policy), measured.get(name)
             measured[name] = newer if older is None else merged(older, newer)
-        ports = measure_ports(cluster) if work or known is None else known.ports
-    return Profile(devices=measured, ports=ports)
+        if known is not None and not work:
+            return replace(known, devices=measured)
+        return Profile(devices=measured, ports=measure_ports(cluster), ring=measure_ring(cluster))
 
 
 def _compared(

@@ -10,6 +10,7 @@ from legion.errors import InputError
 from legion.geometry.local_graph import LocalGraph
 from legion.profile.ports import PortSample
 from legion.profile.probes import LayerProbe
+from legion.profile.ring import RingSample
 from legion.profile.samples import Profile
 from legion.profile.store import merged, missing_probes, read_profile, write_profile
 from unit.profile.profile_building import device_profile, layer_sample, link_sample
@@ -25,7 +26,8 @@ def probe(key, extent):
 def sound_profile():
     device = device_profile(layers=[layer_sample()], links=[link_sample(), link_sample("get")])
     port = PortSample(direction="set", size_bytes=1, alone_s={"pi": (1.0,), "nano": (1.0,)}, together_s=(2.0,))
-    return Profile(devices={"pi": device}, ports=(port,))
+    ring = RingSample(devices=("pi", "pi"), size_bytes=1, seconds=(3.0,))
+    return Profile(devices={"pi": device}, ports=(port,), ring=ring)
 
 
 @given(st.dictionaries(st.text(min_size=1), st.tuples(SECONDS, SECONDS), max_size=3))
@@ -65,6 +67,8 @@ def corrupted(change):
         lambda text: text.replace('"format_version": 3', '"format_version": 99'),
         lambda text: text.replace('"together_s": [\n     2.0', '"together_s": [\n     -1.0'),
         lambda text: text.replace('"format_version": 3', '"format_version": "1"'),
+        lambda text: text.replace("    3.0\n", "    -1.0\n"),
+        lambda text: text.replace('    "pi",', '    "stranger",'),
         corrupted(lambda device: device.pop("links")),
         corrupted(lambda device: device.update(round_trip_s=-1.0)),
         corrupted(lambda device: device["processor"].update(reference_s=[])),

@@ -14,6 +14,7 @@ from legion.errors import PeerError
 from legion.geometry.demand import Demand
 from legion.profile.ports import PortSample
 from legion.profile.probes import plan_probes
+from legion.profile.ring import RingSample
 from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy, ProcessorSample, Profile
 from legion.runtime.link_probe import LinkProbe
 from legion.session.stages import profile_devices
@@ -24,6 +25,7 @@ MODEL = small("resnet18").model
 
 
 PORT = PortSample(direction="set", size_bytes=1, alone_s={"a": (1.0,), "b": (1.0,)}, together_s=(2.0,))
+RING = RingSample(devices=NAMES, size_bytes=1, seconds=(1.0,))
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +33,14 @@ def ports(monkeypatch):
     """The controller's port, without frames: how often it was measured."""
     times = []
     monkeypatch.setattr("legion.session.stages.measure_ports", lambda _: times.append(1) or (PORT,))
+    return times
+
+
+@pytest.fixture(autouse=True)
+def rings(monkeypatch):
+    """Messages between all devices, without frames: how often they were measured."""
+    times = []
+    monkeypatch.setattr("legion.session.stages.measure_ring", lambda _: times.append(1) or RING)
     return times
 
 
@@ -129,7 +139,7 @@ def test_when_one_fails_the_others_stop():
     assert sorted(stopped) == ["a", "c"]
 
 
-def test_what_is_known_is_not_measured_again(ports):
+def test_what_is_known_is_not_measured_again(ports, rings):
     controller = Devices(lambda *_: None)
     cluster = cluster_of(controller, share_machine=False)
     known = profile_devices(MODEL, cluster, policy=MeasurementPolicy(rounds=1))
@@ -137,8 +147,8 @@ def test_what_is_known_is_not_measured_again(ports):
     controller.compared.clear()
     assert profile_devices(MODEL, cluster, known=known) == known
     assert controller.linked == controller.compared == []
-    assert known.ports == (PORT,)
-    assert len(ports) == 1
+    assert (known.ports, known.ring) == ((PORT,), RING)
+    assert len(ports) == len(rings) == 1
 
 
 def test_a_faster_device_of_the_profile_that_is_not_there_leaves_no_one_without_samples():

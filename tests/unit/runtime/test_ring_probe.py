@@ -1,0 +1,114 @@
+"""The ring's probe runs on devices, and the cost model that it yields takes as long for it as was measured."""
+
+from dataclasses import replace
+from math import inf
+from types import SimpleNamespace
+
+import pytest
+
+from legion.cost.fit import cost_model
+from legion.cost.link_cost import between
+from legion.engine.onnx_runtime import OnnxRuntimeEngine
+from legion.geometry.demand import Demand
+from legion.model.model import Port, TensorType
+from legion.plan.scheme import CONTROLLER
+from legion.profile.ring import RingSample
+from legion.runtime.controller import Controller, Timeouts
+from legion.runtime.local import start_memory_workers
+from legion.runtime.ring_probe import ring_inputs, ring_plan, ring_sample
+from legion.simulate.simulate import simulate
+from legion.transport.memory import MemoryNetwork
+from legion.wire.messages import Record
+from support.networks import small
+from unit.profile.profile_building import random_profile
+
+MODEL = small("resnet18").model
+DEMAND = Demand(MODEL)
+SIZE_BYTES = 1000
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_devices_in_memory_answer_the_probe(count):
+    network = MemoryNetwork()
+    with start_memory_workers(count, network, OnnxRuntimeEngine) as workers:
+        devices = tuple(device.name for device in workers.devices)
+        with Controller(workers.devices, network, timeouts=Timeouts(connect_s=2.0, run_s=30.0)) as controller:
+            controller.connect()
+            controller.install(ring_plan(devices, SIZE_BYTES))
+            frames = []
+            for _ in range(3):
+                controller.run(ring_inputs(devices, SIZE_BYTES), outputs=())
+                frames.append(controller.reports())
+    sample = ring_sample(devices, SIZE_BYTES, frames)
+    assert (sample.devices, sample.size_bytes) == (devices, SIZE_BYTES)
+    assert len(sample.seconds) == 3
+    assert min(sample.seconds) > 0
+
+
+@pytest.mark.parametrize("names", ["ab", "abcdef"])
+@pytest.mark.parametrize("seconds", [(2e-3,), (1e-2, 1.0, 2e-2)])
+def test_the_cost_model_takes_for_the_probe_what_was_measured(names, seconds):
+    cost = costs(tuple(names), seconds)
+    assert simulated(cost).seconds[0] == pytest.approx(sorted(seconds)[len(seconds) // 2])
+
+
+def test_messages_between_devices_may_be_faster_than_those_to_the_controller():
+    names = tuple("abcd")
+    apart = costs(names, None)
+    faster_s = 0.9 * simulated(apart).seconds[0]
+    together = costs(names, (faster_s,))
+    assert together.exchange_s < 0
+    assert simulated(together).seconds[0] == pytest.approx(faster_s)
+
+
+def test_no_message_arrives_before_it_is_sent():
+    cost = costs(tuple("ab"), (0.0,))
+    assert cost.link("a", "b").latency_s == 0
+
+
+def test_what_devices_exchange_says_nothing_of_the_controllers_links():
+    apart, together = costs(tuple("ab"), None), costs(tuple("ab"), (1.0,))
+    assert together.link(CONTROLLER, "a") == apart.link(CONTROLLER, "a")
+    assert together.link("a", CONTROLLER) == apart.link("a", CONTROLLER)
+    assert apart.link("a", "b") == between(apart.ports["a"], apart.ports["b"])
+    later_s = together.link("a", "b").latency_s - apart.link("a", "b").latency_s
+    assert later_s == pytest.approx(1.0 - simulated(apart).seconds[0])
+
+
+def test_devices_that_are_left_out_count_as_they_were_measured():
+    names = tuple("abc")
+    profile = replace(
+        random_profile(MODEL, DEMAND, names), ring=RingSample(devices=names, size_bytes=SIZE_BYTES, seconds=(1.0,))
+    )
+    fewer = cost_model(MODEL, DEMAND, profile, names[:2])
+    assert fewer.exchange_s == cost_model(MODEL, DEMAND, profile, names).exchange_s
+
+
+def costs(names, seconds):
+    """A cost model of unequal devices whose latencies leave room, from a ring that took so long, or none."""
+    ring = RingSample(devices=names, size_bytes=SIZE_BYTES, seconds=seconds) if seconds else None
+    cost = cost_model(MODEL, DEMAND, replace(random_profile(MODEL, DEMAND, names), ring=ring), names)
+    nodes = (CONTROLLER, *names)
+    return replace(cost, assembling_s=dict.fromkeys(nodes, 0.0), copy_bytes_per_s=dict.fromkeys(nodes, inf))
+
+
+def simulated(cost):
+    """The ring's sample from a frame of its own programs in the simulator."""
+    programs = {name: node.program for name, node in ring_plan(cost.devices, SIZE_BYTES).nodes.items()}
+    arrays = ring_inputs(cost.devices, SIZE_BYTES)
+    kinds = {name: TensorType(shape=array.shape, dtype=array.dtype.name) for name, array in arrays.items()}
+    model = SimpleNamespace(
+        tensors=kinds, inputs=[Port(name=name, dims=kind.shape, type=kind) for name, kind in kinds.items()]
+    )
+    events = simulate(programs, model, cost).events
+    reports = {
+        device: SimpleNamespace(
+            records=[
+                Record(event.instruction, event.start_s, event.end_s, event.size_bytes)
+                for event in events
+                if event.node == device
+            ]
+        )
+        for device in cost.devices
+    }
+    return ring_sample(cost.devices, SIZE_BYTES, [reports])
