@@ -1,8 +1,8 @@
 """Do two devices share the controller's port? Seen by a probe to two at once, in labs where they do and do not.
 
 Method: a lab of two boards on links of 100 Mbit/s each, the controller's link once of 100 and once of 1000 Mbit/s. The
-controller sends 100 kB to one board and gets them back, then the same with the other, then with both at once
-(`legion.session.ports`), three times after once to warm up. `sharing` is 2 where the two messages went one after the
+controller sends 100 kB to one board and gets them back, then the same with the other, then with both at once, three
+times after once to warm up (`legion.session.shared_links`). `sharing` is 2 where the two messages went one after the
 other, and 1 where each took as long as alone. On the way there a node's own queue lets one message out at a time, on
 any link; on the way back the boards know nothing of each other, and only the network decides.
 
@@ -24,7 +24,7 @@ from legion.lab.lab_file import read_lab
 from legion.lab.setting import Link
 from legion.profile.ports import PortSample, sharing
 from legion.session.cluster import connect
-from legion.session.ports import measure_ports
+from legion.session.shared_links import measure_shared_links
 
 CONTROLLER_MBIT_PER_S = (100, 1000)
 _CONVOLUTIONS_HERE_S = 0.3
@@ -54,7 +54,7 @@ def _in_a_lab(controller_mbit_per_s: float) -> tuple[PortSample, ...]:
 def measure(cluster_file: str, measured: str) -> None:
     """What runs inside the lab, as its controller."""
     with connect(cluster_file) as cluster:
-        Path(measured).write_bytes(msgspec.json.encode(measure_ports(cluster)))
+        Path(measured).write_bytes(msgspec.json.encode(measure_shared_links(cluster).ports))
 
 
 if __name__ == "__main__":

@@ -155,8 +155,10 @@ class Planner:
                 if (cost := self.profile.devices[name].costs.get(part)) is not None
             ]
             total = sum(of_devices, MeasurementCost())
-            wall_s = total.wall_s if part == "links" else max(cost.wall_s for cost in of_devices)
-            costs[part] = replace(total, wall_s=wall_s)
+            if part == "links":
+                costs[part] = total + self.profile.cost
+            else:
+                costs[part] = replace(total, wall_s=max(cost.wall_s for cost in of_devices))
         return costs
 
     def _watched(self, trials: Trials, frames: int, shares: Shares) -> Callable[[Model, Scheme], float]:

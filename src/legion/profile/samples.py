@@ -90,9 +90,10 @@ class DeviceProfile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """Device profiles by device name, and what was measured of devices together: whether they share the controller's
-    port, and small messages between all of them at once; None where there is one alone.
+    port, and small messages between all of them at once; None where there is one alone. `cost` is what that took.
     """
 
     devices: Mapping[str, DeviceProfile]
     ports: tuple[PortSample, ...] = ()
     ring: RingSample | None = None
+    cost: MeasurementCost = field(default_factory=MeasurementCost)

@@ -24,15 +24,15 @@ from legion.policy.base import Choice, Request, Trial
 from legion.policy.policies import policy_named
 from legion.profile.dealing import dealt
 from legion.profile.equality import equal_devices
+from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.probes import ProbePlan, plan_probes
 from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
 from legion.profile.store import merged
 from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
 from legion.session.device_profile import MeasuredLayers, MeasuredProcessor, compare, measure_layers, with_links
-from legion.session.ports import measure_ports
 from legion.session.progress import Progress, silent
-from legion.session.ring import measure_ring
+from legion.session.shared_links import measure_shared_links
 from legion.simulate.typical import typical_frame
 
 _logger = logging.getLogger(__name__)
@@ -70,7 +70,9 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
             measured[name] = newer if older is None else merged(older, newer)
         if known is not None and not work:
             return replace(known, devices=measured)
-        return Profile(devices=measured, ports=measure_ports(cluster), ring=measure_ring(cluster))
+        shared = measure_shared_links(cluster)
+    before = known.cost if known is not None else MeasurementCost()
+    return Profile(devices=measured, ports=shared.ports, ring=shared.ring, cost=before + shared.cost)
 
 
 def _compared(

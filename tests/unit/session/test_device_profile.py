@@ -12,11 +12,13 @@ from legion.cost.fit import cost_model
 from legion.cost.shares import whole_model_s
 from legion.errors import PeerError
 from legion.geometry.demand import Demand
+from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.ports import PortSample
 from legion.profile.probes import plan_probes
 from legion.profile.ring import RingSample
 from legion.profile.samples import LayerSample, LinkSample, MeasurementPolicy, ProcessorSample, Profile
 from legion.runtime.link_probe import LinkProbe
+from legion.session.shared_links import SharedLinks
 from legion.session.stages import profile_devices
 from support.networks import small
 
@@ -29,18 +31,11 @@ RING = RingSample(devices=NAMES, size_bytes=1, seconds=(1.0,))
 
 
 @pytest.fixture(autouse=True)
-def ports(monkeypatch):
-    """The controller's port, without frames: how often it was measured."""
+def shared(monkeypatch):
+    """What devices share of the network, without frames: how often it was measured."""
     times = []
-    monkeypatch.setattr("legion.session.stages.measure_ports", lambda _: times.append(1) or (PORT,))
-    return times
-
-
-@pytest.fixture(autouse=True)
-def rings(monkeypatch):
-    """Messages between all devices, without frames: how often they were measured."""
-    times = []
-    monkeypatch.setattr("legion.session.stages.measure_ring", lambda _: times.append(1) or RING)
+    found = SharedLinks(ports=(PORT,), ring=RING, cost=MeasurementCost(wall_s=3.0))
+    monkeypatch.setattr("legion.session.stages.measure_shared_links", lambda _: times.append(1) or found)
     return times
 
 
@@ -139,7 +134,7 @@ def test_when_one_fails_the_others_stop():
     assert sorted(stopped) == ["a", "c"]
 
 
-def test_what_is_known_is_not_measured_again(ports, rings):
+def test_what_is_known_is_not_measured_again(shared):
     controller = Devices(lambda *_: None)
     cluster = cluster_of(controller, share_machine=False)
     known = profile_devices(MODEL, cluster, policy=MeasurementPolicy(rounds=1))
@@ -148,7 +143,7 @@ def test_what_is_known_is_not_measured_again(ports, rings):
     assert profile_devices(MODEL, cluster, known=known) == known
     assert controller.linked == controller.compared == []
     assert (known.ports, known.ring) == ((PORT,), RING)
-    assert len(ports) == len(rings) == 1
+    assert len(shared) == 1
 
 
 def test_a_faster_device_of_the_profile_that_is_not_there_leaves_no_one_without_samples():
@@ -168,8 +163,9 @@ def test_the_comparison_counts_among_the_costs_once():
     before = {name: device.costs["comparison"] for name, device in known.devices.items()}
     assert all(cost.wall_s > 0 for cost in before.values())
     fewer = {name: replace(device, layers=()) for name, device in known.devices.items()}
-    again = profile_devices(MODEL, cluster, known=Profile(devices=fewer))
+    again = profile_devices(MODEL, cluster, known=replace(known, devices=fewer))
     assert {name: device.costs["comparison"] for name, device in again.devices.items()} == before
+    assert (known.cost.wall_s, again.cost.wall_s) == (3.0, 6.0)
 
 
 def test_equal_devices_share_the_measuring():

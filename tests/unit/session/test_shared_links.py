@@ -1,0 +1,45 @@
+"""What devices share of the network is measured where there is something to share, and what that took is counted."""
+
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from legion.engine.onnx_runtime import OnnxRuntimeEngine
+from legion.profile.ports import PortSample
+from legion.runtime.controller import Controller, Timeouts
+from legion.runtime.local import start_memory_workers
+from legion.session.cluster import Cluster
+from legion.session.shared_links import PORT_BYTES, RING_BYTES, SharedLinks, measure_shared_links
+from legion.transport.memory import MemoryNetwork
+
+
+@contextmanager
+def cluster_of(count, *, share_machine=False):
+    network = MemoryNetwork()
+    with start_memory_workers(count, network, OnnxRuntimeEngine) as workers:
+        controller = Controller(workers.devices, network, timeouts=Timeouts(connect_s=2.0, run_s=30.0))
+        owned = ExitStack()
+        owned.callback(controller.close)
+        with Cluster(controller, controller.connect(), owned, share_machine=share_machine, reached="") as cluster:
+            yield cluster
+
+
+def test_one_device_alone_shares_nothing():
+    with cluster_of(1) as cluster:
+        assert measure_shared_links(cluster) == SharedLinks()
+
+
+@pytest.mark.parametrize("share_machine", [False, True])
+def test_ports_and_ring_are_measured_and_counted(share_machine):
+    with cluster_of(3, share_machine=share_machine) as cluster:
+        measured = measure_shared_links(cluster)
+        assert measured.ring is not None
+        assert measured.ring.devices == tuple(cluster.devices)
+    assert len(measured.ring.seconds) == 7
+    assert [type(sample) for sample in measured.ports] == ([] if share_machine else [PortSample] * 2)
+    rows_bytes = 8 * 3 * 2 * (3 + 12) * RING_BYTES
+    ports_bytes = 0 if share_machine else 4 * 2 * 4 * PORT_BYTES
+    headers_bytes = measured.cost.bytes_moved - rows_bytes - ports_bytes
+    assert 0 < headers_bytes < 0.3 * rows_bytes
+    assert measured.cost.wall_s > 0
+    assert measured.cost.device_busy_s == 0
