@@ -2,9 +2,10 @@
 
 Method: a lab of one Firefly and one Odroid, on links of 100 Mbit/s (`bench/sets/1F+1O.toml`), profiles every network of
 the zoo, once with floats and once with an image's bytes as input. The two boards' profiles stand for all boards of
-their kind. `auto` plans without trials for each of the paper's sets of boards; the figure is the simulator's latency. A
-set is compared with each board of its own alone (`over_best`, latency of the plan over that of the fastest), and with
-the sets that have one board less (`over_fewer`, the most it is slower than one of these).
+their kind, and messages between boards take what the links to the controller say. `auto` plans without trials for each
+of the paper's sets of boards; the figure is the simulator's latency. A set is compared with each board of its own alone
+(`over_best`, latency of the plan over that of the fastest), and with the sets that have one board less (`over_fewer`,
+the most it is slower than one of these).
 
 `python -m bench.further_devices`; needs root; takes about ten minutes, nearly all of it planning.
 """

@@ -156,7 +156,7 @@ class Planner:
             ]
             total = sum(of_devices, MeasurementCost())
             if part == "links":
-                costs[part] = total + self.profile.cost
+                costs[part] = total + self.profile.shared_cost
             else:
                 costs[part] = replace(total, wall_s=max(cost.wall_s for cost in of_devices))
         return costs

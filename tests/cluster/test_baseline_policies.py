@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import legion
+from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.samples import Profile
 from legion.profile.training import plan_training
 from support.networks import Network, network_of, small
@@ -92,10 +93,11 @@ def test_aofl_is_trained_on_the_device() -> None:
         (name,) = cluster.devices
         counted = counted_profile_of(network.model, cluster.devices).devices[name]
         untrained = replace(counted, layers=tuple(each for each in counted.layers if each.key not in training))
-        known = Profile(devices={name: untrained})
+        known = Profile(devices={name: untrained}, shared_cost=MeasurementCost(wall_s=3.0))
         assert legion.profile_devices(network.model, cluster, known=known) == known
         session = legion.InferenceSession(network.model, cluster=cluster, policy="aofl", profile=known)
         costs = session.measurement_costs
+        assert costs["links"] == session.profile.devices[name].costs["links"] + known.shared_cost
         assert {part for part, cost in costs.items() if cost.wall_s > 0} == {"training", "links"}
         assert costs["training"].device_busy_s > 0
         assert training <= {sample.key for sample in session.profile.devices[name].layers}

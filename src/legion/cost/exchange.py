@@ -15,7 +15,8 @@ from legion.plan.assign import Shares
 def exchange_costs_s(model: Model, demand: Demand, cost: CostModel, shares: Shares) -> tuple[float, ...]:
     """For each layer, the longest over devices of fetching halos, running the share, and handing over final outputs.
 
-    Like T, it counts a device's own transfers one after another, and nothing of what others do to its ports.
+    Like T, it counts a device's own transfers one after another, and nothing of what others do to its ports. What
+    it fetches comes as fast as from the controller.
     """
     costs = [0.0] * len(model.layers)
     for device, owned in owned_boxes(model, demand, shares).items():

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from statistics import mean, median
+from statistics import median
 
 import numpy as np
 
 from legion.cost.layer_cost import NO_SAVING, ExtentCurve
-from legion.cost.link_cost import between, fit_ports
+from legion.cost.link_cost import fit_ports, ring_step_s
 from legion.cost.model import CostModel, LayerShape
 from legion.cost.saving import with_savings
 from legion.errors import InputError
@@ -71,7 +71,7 @@ def model_of_curves(
     profiles = profiles_of(profile, tuple(curves))
 
     def common(figure: Callable[[DeviceProfile], float]) -> dict[str, float]:
-        of_all = once_for_equals(lambda equal: median(map(figure, equal)), profile.devices)
+        of_all = _of_equals(profile, figure)
         return {device: of_all[device] for device in profiles}
 
     copy_bytes_per_s = common(lambda each: each.processor.copy_bytes_per_s)
@@ -104,11 +104,16 @@ def _exchange_s(profile: Profile) -> float:
     """
     if profile.ring is None:
         return 0.0
-    measured = [profile.devices[device] for device in profile.ring.devices]
-    ports = [fit_ports(each) for each in measured]
-    ways = [between(ports[place - 1], port) for place, port in enumerate(ports)]
-    alone_s = mean(way.seconds(profile.ring.size_bytes) for way in ways) + mean(each.handling_s for each in measured)
-    return median(profile.ring.seconds) - alone_s
+    measured = profiles_of(profile, profile.ring.devices)
+    handling_s = _of_equals(profile, lambda each: each.handling_s)
+    ports = [fit_ports(each) for each in measured.values()]
+    expected_s = ring_step_s(ports, [handling_s[device] for device in measured], profile.ring.size_bytes)
+    return median(profile.ring.seconds) - expected_s
+
+
+def _of_equals(profile: Profile, figure: Callable[[DeviceProfile], float]) -> Mapping[str, float]:
+    """By device, the median of all that are equal to it."""
+    return once_for_equals(lambda equal: median(map(figure, equal)), profile.devices)
 
 
 def _layer_shape(model: Model, demand: Demand, layer: int) -> LayerShape:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 from typing import Literal
 
 import numpy as np
@@ -82,6 +82,17 @@ def between(sender: Ports, receiver: Ports) -> Link:
         seconds_per_byte=max(sender.outward.seconds_per_byte, receiver.inward.seconds_per_byte),
         burst_bytes=min(sender.outward.burst_bytes, receiver.inward.burst_bytes),
     )
+
+
+def ring_step_s(ports: Sequence[Ports], handling_s: Sequence[float], size_bytes: int) -> float:
+    """What a step of a ring takes by the devices' links to the controller: see `RingSample`.
+
+    All wait for one another, so that a step takes everywhere what it takes in the mean: handling at both ends,
+    `handling_s` of each device, and the way to the next. But it takes no less than a message fills any of the ways.
+    """
+    ways = [between(ports[place - 1], port) for place, port in enumerate(ports)]
+    alone_s = mean(way.seconds(size_bytes) for way in ways) + mean(handling_s)
+    return max(alone_s, *(size_bytes * way.seconds_per_byte for way in ways))
 
 
 def _fit_direction(profile: DeviceProfile, direction: Literal["set", "get"]) -> Link:

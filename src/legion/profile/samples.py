@@ -89,11 +89,13 @@ class DeviceProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Device profiles by device name, and what was measured of devices together: whether they share the controller's
-    port, and small messages between all of them at once; None where there is one alone. `cost` is what that took.
+    """Device profiles by device name, and what was measured of several devices at once.
+
+    `ports`: whether devices share the controller's port. `ring`: small messages between all of them, None where there
+    is one alone. `shared_cost`: what measuring both took.
     """
 
     devices: Mapping[str, DeviceProfile]
     ports: tuple[PortSample, ...] = ()
     ring: RingSample | None = None
-    cost: MeasurementCost = field(default_factory=MeasurementCost)
+    shared_cost: MeasurementCost = field(default_factory=MeasurementCost)

@@ -103,8 +103,9 @@ def _is_sound_port(sample: PortSample) -> bool:
 
 
 def _is_sound_ring(sample: RingSample, devices: Collection[str]) -> bool:
-    known = len(sample.devices) > 1 and all(name in devices for name in sample.devices)
-    return known and len(sample.seconds) > 0 and min(sample.seconds) >= 0
+    distinct = set(sample.devices)
+    is_ring = 1 < len(distinct) == len(sample.devices) and distinct <= set(devices)
+    return is_ring and sample.size_bytes >= 0 and len(sample.seconds) > 0 and min(sample.seconds) >= 0
 
 
 def _all_positive(values: Sequence[float]) -> bool:

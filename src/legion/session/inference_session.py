@@ -108,7 +108,7 @@ class InferenceSession:
         the profile's devices, one after another, and "trials". Profiling counts even if it was done before, and so do
         kept trials.
         """
-        costs = {"trials": self._trials_cost, "links": self.profile.cost}
+        costs = {"trials": self._trials_cost, "links": self.profile.shared_cost}
         for device in self._cluster.devices:
             for part, cost in self.profile.devices[device].costs.items():
                 costs[part] = costs.get(part, MeasurementCost()) + cost

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from legion.errors import PeerError
 from legion.model.model import Array
 from legion.plan.executable import ExecutablePlan
 from legion.profile.measurement_cost import MeasurementCost
@@ -15,7 +16,9 @@ from legion.session.cluster import Cluster
 
 PORT_BYTES = 100_000
 PORT_ROUNDS = 3
-RING_BYTES = 1_000
+RING_BYTES = 200
+"""Few, so that slow links are hardly filled by them."""
+
 RING_ROUNDS = 7
 _WARMUPS = 1
 
@@ -32,12 +35,10 @@ class SharedLinks:
 def measure_shared_links(cluster: Cluster) -> SharedLinks:
     """Messages of the first two devices in turn and at once, to them and back, then of all from each to the next.
 
-    Nothing where there is one device alone; nothing of ports where all are on this machine, so that messages pass none.
+    There must be two at least. Nothing of ports is measured where all are on this machine, so that messages pass none.
     It takes the place of the installed plan. Raises PeerError, with the device's name, if one fails.
     """
     devices = tuple(cluster.devices)
-    if len(devices) < 2:
-        return SharedLinks()
     begun_s, frames = perf_counter(), _Frames(cluster)
     with cluster.exclusive:
         ports = () if cluster.share_machine else _ports(frames, (devices[0], devices[1]))
@@ -71,5 +72,8 @@ def _ports(frames: _Frames, devices: tuple[str, str]) -> tuple[PortSample, ...]:
 
 def _ring(frames: _Frames, devices: tuple[str, ...]) -> RingSample:
     plan, inputs = ring_plan(devices, RING_BYTES), ring_inputs(devices, RING_BYTES)
-    reports = [frames.controller.reports() for _ in frames.run(plan, inputs, RING_ROUNDS)]
+    try:
+        reports = [frames.controller.reports() for _ in frames.run(plan, inputs, RING_ROUNDS)]
+    except PeerError as exc:
+        raise PeerError(f"{exc}; devices were sending to one another: see that they can reach each other") from exc
     return ring_sample(devices, RING_BYTES, reports)

@@ -24,7 +24,6 @@ from legion.policy.base import Choice, Request, Trial
 from legion.policy.policies import policy_named
 from legion.profile.dealing import dealt
 from legion.profile.equality import equal_devices
-from legion.profile.measurement_cost import MeasurementCost
 from legion.profile.probes import ProbePlan, plan_probes
 from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
 from legion.profile.store import merged
@@ -32,7 +31,7 @@ from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
 from legion.session.device_profile import MeasuredLayers, MeasuredProcessor, compare, measure_layers, with_links
 from legion.session.progress import Progress, silent
-from legion.session.shared_links import measure_shared_links
+from legion.session.shared_links import SharedLinks, measure_shared_links
 from legion.simulate.typical import typical_frame
 
 _logger = logging.getLogger(__name__)
@@ -68,11 +67,15 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
             progress(f"measuring the link to {name}", 1.0)
             newer, older = with_links(cluster, name, compared[name], layers, policy), measured.get(name)
             measured[name] = newer if older is None else merged(older, newer)
-        if known is not None and not work:
-            return replace(known, devices=measured)
-        shared = measure_shared_links(cluster)
-    before = known.cost if known is not None else MeasurementCost()
-    return Profile(devices=measured, ports=shared.ports, ring=shared.ring, cost=before + shared.cost)
+        profile = replace(known or Profile(devices={}), devices=measured)
+        if len(cluster.devices) > 1 and (work or profile.ring is None):
+            progress("measuring messages between devices", 1.0)
+            profile = _with_shared_links(profile, measure_shared_links(cluster))
+    return profile
+
+
+def _with_shared_links(profile: Profile, newer: SharedLinks) -> Profile:
+    return replace(profile, ports=newer.ports, ring=newer.ring, shared_cost=profile.shared_cost + newer.cost)
 
 
 def _compared(

@@ -26,8 +26,8 @@ def probe(key, extent):
 def sound_profile():
     device = device_profile(layers=[layer_sample()], links=[link_sample(), link_sample("get")])
     port = PortSample(direction="set", size_bytes=1, alone_s={"pi": (1.0,), "nano": (1.0,)}, together_s=(2.0,))
-    ring = RingSample(devices=("pi", "pi"), size_bytes=1, seconds=(3.0,))
-    return Profile(devices={"pi": device}, ports=(port,), ring=ring)
+    ring = RingSample(devices=("pi", "nano"), size_bytes=1, seconds=(3.0,))
+    return Profile(devices={"pi": device, "nano": device}, ports=(port,), ring=ring)
 
 
 @given(st.dictionaries(st.text(min_size=1), st.tuples(SECONDS, SECONDS), max_size=3))
@@ -69,6 +69,7 @@ def corrupted(change):
         lambda text: text.replace('"format_version": 3', '"format_version": "1"'),
         lambda text: text.replace("    3.0\n", "    -1.0\n"),
         lambda text: text.replace('    "pi",', '    "stranger",'),
+        lambda text: text.replace('    "pi",', '    "nano",'),
         corrupted(lambda device: device.pop("links")),
         corrupted(lambda device: device.update(round_trip_s=-1.0)),
         corrupted(lambda device: device["processor"].update(reference_s=[])),

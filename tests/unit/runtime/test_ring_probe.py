@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from legion.cost.fit import cost_model
-from legion.cost.link_cost import between
+from legion.cost.link_cost import Link, Ports, between
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.geometry.demand import Demand
 from legion.model.model import Port, TensorType
 from legion.plan.scheme import CONTROLLER
 from legion.profile.ring import RingSample
+from legion.profile.samples import Profile
 from legion.runtime.controller import Controller, Timeouts
 from legion.runtime.local import start_memory_workers
 from legion.runtime.ring_probe import ring_inputs, ring_plan, ring_sample
@@ -24,7 +25,8 @@ from unit.profile.profile_building import random_profile
 
 MODEL = small("resnet18").model
 DEMAND = Demand(MODEL)
-SIZE_BYTES = 1000
+SIZE_BYTES = 200
+HANDLING_S = (2e-4, 9e-4, 1e-4, 5e-4, 2e-4, 1e-4)
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -75,6 +77,26 @@ def test_what_devices_exchange_says_nothing_of_the_controllers_links():
     assert later_s == pytest.approx(1.0 - simulated(apart).seconds[0])
 
 
+def test_a_slow_link_does_not_look_like_a_crowd():
+    """A ring that takes what the links to the controller say, filled to the full by one of them, adds nothing."""
+    apart = costs(tuple("abcd"), None, slowed=1e4)
+    taken_s = simulated(apart).seconds[0]
+    assert taken_s == pytest.approx(apart.ports["d"].inward.seconds_per_byte * SIZE_BYTES)
+    assert costs(tuple("abcd"), (taken_s,), slowed=1e4).exchange_s == pytest.approx(0.0, abs=1e-9)
+
+
+def test_equal_devices_send_in_turn_and_not_in_heaps():
+    names = tuple("abcdef")
+    link = Link(latency_s=3e-4, seconds_per_byte=1e-6)
+    ports = dict.fromkeys(names, Ports(inward=link, outward=link))
+    handling_s = dict.fromkeys((CONTROLLER, *names), 1e-4)
+    events = frame_of(replace(costs(names, None), ports=ports, handling_s=handling_s)).events
+    sends = sorted((event.start_s, event.node) for event in events if event.kind == "send" and event.node in names)
+    senders = [node for _, node in sends[-12 * len(names) :]]
+    for first in range(len(senders) - len(names)):
+        assert len(set(senders[first : first + len(names)])) >= len(names) - 1
+
+
 def test_devices_that_are_left_out_count_as_they_were_measured():
     names = tuple("abc")
     profile = replace(
@@ -84,23 +106,43 @@ def test_devices_that_are_left_out_count_as_they_were_measured():
     assert fewer.exchange_s == cost_model(MODEL, DEMAND, profile, names).exchange_s
 
 
-def costs(names, seconds):
-    """A cost model of unequal devices whose latencies leave room, from a ring that took so long, or none."""
+def costs(names, seconds, slowed=1.0):
+    """A cost model from a ring that took so long, or none: the first three devices are equal, the others differ.
+
+    The last one's link has so many times less bandwidth. Copying takes nothing: the simulator would count it for a row
+    of an array, which the runtime sends as it lies.
+    """
+    profile = random_profile(MODEL, DEMAND, names)
+    devices = {
+        name: replace(device, handling_s=handling_s)
+        for (name, device), handling_s in zip(profile.devices.items(), HANDLING_S, strict=False)
+    }
+    for name in names[1:3]:
+        devices[name] = replace(devices[name], device=replace(devices[names[0]].device, name=name))
+    last = devices[names[-1]]
+    slower = tuple(
+        replace(link, seconds=tuple(each + slowed * link.size_bytes * 1e-8 for each in link.seconds))
+        for link in last.links
+    )
+    devices[names[-1]] = replace(last, links=slower)
     ring = RingSample(devices=names, size_bytes=SIZE_BYTES, seconds=seconds) if seconds else None
-    cost = cost_model(MODEL, DEMAND, replace(random_profile(MODEL, DEMAND, names), ring=ring), names)
+    cost = cost_model(MODEL, DEMAND, Profile(devices=devices, ring=ring), names)
     nodes = (CONTROLLER, *names)
     return replace(cost, assembling_s=dict.fromkeys(nodes, 0.0), copy_bytes_per_s=dict.fromkeys(nodes, inf))
 
 
-def simulated(cost):
-    """The ring's sample from a frame of its own programs in the simulator."""
+def frame_of(cost):
+    """A frame of the ring's own programs in the simulator."""
     programs = {name: node.program for name, node in ring_plan(cost.devices, SIZE_BYTES).nodes.items()}
     arrays = ring_inputs(cost.devices, SIZE_BYTES)
     kinds = {name: TensorType(shape=array.shape, dtype=array.dtype.name) for name, array in arrays.items()}
-    model = SimpleNamespace(
-        tensors=kinds, inputs=[Port(name=name, dims=kind.shape, type=kind) for name, kind in kinds.items()]
-    )
-    events = simulate(programs, model, cost).events
+    inputs = [Port(name=name, dims=kind.shape, type=kind) for name, kind in kinds.items()]
+    return simulate(programs, SimpleNamespace(tensors=kinds, inputs=inputs), cost)
+
+
+def simulated(cost):
+    """The ring's sample from that frame."""
+    events = frame_of(cost).events
     reports = {
         device: SimpleNamespace(
             records=[

@@ -146,6 +146,23 @@ def test_what_is_known_is_not_measured_again(shared):
     assert len(shared) == 1
 
 
+def test_what_was_measured_of_several_is_kept_where_one_is_alone(shared):
+    cluster = cluster_of(Devices(lambda *_: None), share_machine=False)
+    known = profile_devices(MODEL, cluster)
+    cluster.devices = {"another": device("another")}
+    more = profile_devices(MODEL, cluster, known=known)
+    assert tuple(more.devices) == (*NAMES, "another")
+    assert (more.ports, more.ring, more.shared_cost) == (known.ports, known.ring, known.shared_cost)
+    assert len(shared) == 1
+
+
+def test_a_profile_without_a_ring_gets_one(shared):
+    cluster = cluster_of(Devices(lambda *_: None), share_machine=False)
+    known = profile_devices(MODEL, cluster)
+    assert profile_devices(MODEL, cluster, known=replace(known, ring=None)).ring == RING
+    assert len(shared) == 2
+
+
 def test_a_faster_device_of_the_profile_that_is_not_there_leaves_no_one_without_samples():
     """Classes are of all that are known, or the cost model's would not be those that shared the measuring."""
     known = profile_devices(MODEL, cluster_of(Devices(lambda *_: None), share_machine=False))
@@ -165,7 +182,7 @@ def test_the_comparison_counts_among_the_costs_once():
     fewer = {name: replace(device, layers=()) for name, device in known.devices.items()}
     again = profile_devices(MODEL, cluster, known=replace(known, devices=fewer))
     assert {name: device.costs["comparison"] for name, device in again.devices.items()} == before
-    assert (known.cost.wall_s, again.cost.wall_s) == (3.0, 6.0)
+    assert (known.shared_cost.wall_s, again.shared_cost.wall_s) == (3.0, 6.0)
 
 
 def test_equal_devices_share_the_measuring():
