@@ -14,7 +14,7 @@ from legion.profile.probes import LayerProbe
 from legion.profile.ring import RingSample
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, Profile
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
             newer, older = with_links(cluster, name, compared[name], layers, policy), measured.get(name)
             measured[name] = newer if older is None else merged(older, newer)
         profile = replace(known or Profile(devices={}), devices=measured)
-        if len(cluster.devices) > 1 and (work or profile.ring is None):
+        if work and len(cluster.devices) > 1:
             progress("measuring messages between devices", 1.0)
             profile = _with_shared_links(profile, measure_shared_links(cluster))
     return profile

@@ -156,13 +156,6 @@ def test_what_was_measured_of_several_is_kept_where_one_is_alone(shared):
     assert len(shared) == 1
 
 
-def test_a_profile_without_a_ring_gets_one(shared):
-    cluster = cluster_of(Devices(lambda *_: None), share_machine=False)
-    known = profile_devices(MODEL, cluster)
-    assert profile_devices(MODEL, cluster, known=replace(known, ring=None)).ring == RING
-    assert len(shared) == 2
-
-
 def test_a_faster_device_of_the_profile_that_is_not_there_leaves_no_one_without_samples():
     """Classes are of all that are known, or the cost model's would not be those that shared the measuring."""
     known = profile_devices(MODEL, cluster_of(Devices(lambda *_: None), share_machine=False))
