@@ -75,10 +75,13 @@ def fit_ports(profile: DeviceProfile) -> Ports:
     return Ports(inward=_fit_direction(profile, "set"), outward=_fit_direction(profile, "get"))
 
 
-def between(sender: Ports, receiver: Ports) -> Link:
-    """Device to device: the slower of the two ports, the mean of the two latencies, and the lesser burst."""
+def between(sender: Ports, receiver: Ports, later_s: float = 0.0) -> Link:
+    """Device to device: the slower of the two ports, the mean of the two latencies, and the lesser burst.
+
+    Messages arrive `later_s` later than that, where it is negative sooner.
+    """
     return Link(
-        latency_s=(sender.outward.latency_s + receiver.inward.latency_s) / 2,
+        latency_s=max(0.0, (sender.outward.latency_s + receiver.inward.latency_s) / 2 + later_s),
         seconds_per_byte=max(sender.outward.seconds_per_byte, receiver.inward.seconds_per_byte),
         burst_bytes=min(sender.outward.burst_bytes, receiver.inward.burst_bytes),
     )

@@ -1,7 +1,7 @@
 """Predicted seconds of everything that a program does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from legion.cost.layer_cost import ExtentCurve, Saving
 from legion.cost.link_cost import Link, Ports, between
@@ -100,8 +100,7 @@ class CostModel:
             return self.ports[destination].inward
         if destination == CONTROLLER:
             return self.ports[source].outward
-        link = between(self.ports[source], self.ports[destination])
-        return replace(link, latency_s=max(0.0, link.latency_s + self.exchange_s))
+        return between(self.ports[source], self.ports[destination], self.exchange_s)
 
     def _kept_bytes(self, layer: int, segment: Segment) -> int:
         kept = [tensor for tensor in self.layers[layer].outputs if tensor not in segment.outputs]

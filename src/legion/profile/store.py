@@ -94,18 +94,22 @@ def _is_sound_layer(sample: LayerSample) -> bool:
 
 
 def _is_sound_link(sample: LinkSample) -> bool:
-    return sample.size_bytes >= 0 and len(sample.seconds) > 0 and all(value >= 0 for value in sample.seconds)
+    return sample.size_bytes >= 0 and _none_negative(sample.seconds)
 
 
 def _is_sound_port(sample: PortSample) -> bool:
     rounds = (*sample.alone_s.values(), sample.together_s)
-    return len(sample.alone_s) > 1 and all(len(each) > 0 and min(each) >= 0 for each in rounds)
+    return len(sample.alone_s) > 1 and all(map(_none_negative, rounds))
 
 
 def _is_sound_ring(sample: RingSample, devices: Collection[str]) -> bool:
     distinct = set(sample.devices)
     is_ring = 1 < len(distinct) == len(sample.devices) and distinct <= set(devices)
-    return is_ring and sample.size_bytes >= 0 and len(sample.seconds) > 0 and min(sample.seconds) >= 0
+    return is_ring and sample.size_bytes >= 0 and _none_negative(sample.seconds)
+
+
+def _none_negative(values: Sequence[float]) -> bool:
+    return len(values) > 0 and all(value >= 0 for value in values)
 
 
 def _all_positive(values: Sequence[float]) -> bool:

@@ -31,7 +31,7 @@ from legion.profile.training import plan_training
 from legion.session.cluster import Cluster
 from legion.session.device_profile import MeasuredLayers, MeasuredProcessor, compare, measure_layers, with_links
 from legion.session.progress import Progress, silent
-from legion.session.shared_links import SharedLinks, measure_shared_links
+from legion.session.shared_links import measure_shared_links
 from legion.simulate.typical import typical_frame
 
 _logger = logging.getLogger(__name__)
@@ -70,12 +70,10 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
         profile = replace(known or Profile(devices={}), devices=measured)
         if work and len(cluster.devices) > 1:
             progress("measuring messages between devices", 1.0)
-            profile = _with_shared_links(profile, measure_shared_links(cluster))
+            shared = measure_shared_links(cluster)
+            cost = profile.shared_cost + shared.cost
+            profile = replace(profile, ports=shared.ports, ring=shared.ring, shared_cost=cost)
     return profile
-
-
-def _with_shared_links(profile: Profile, newer: SharedLinks) -> Profile:
-    return replace(profile, ports=newer.ports, ring=newer.ring, shared_cost=profile.shared_cost + newer.cost)
 
 
 def _compared(

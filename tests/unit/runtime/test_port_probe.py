@@ -1,28 +1,21 @@
 """The port's probe runs on devices, and its figures are the spans of the right transfers."""
 
-from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.plan.scheme import CONTROLLER
 from legion.plan.timeline import Event, Timeline
-from legion.runtime.controller import Controller, Timeouts
-from legion.runtime.local import start_memory_workers
 from legion.runtime.port_probe import port_inputs, port_plan, port_samples
-from legion.transport.memory import MemoryNetwork
+from support.memory_cluster import memory_cluster
 
 SIZE_BYTES = 5000
 
 
 def test_devices_in_memory_answer_the_probe() -> None:
-    network = MemoryNetwork()
-    with start_memory_workers(2, network, OnnxRuntimeEngine) as workers:
-        first, second = (device.name for device in workers.devices)
+    with memory_cluster(2) as cluster:
+        first, second = cluster.devices
         pair = first, second
-        with Controller(workers.devices, network, timeouts=Timeouts(connect_s=2.0, run_s=30.0)) as controller:
-            controller.connect()
-            controller.install(port_plan(pair, SIZE_BYTES))
-            timelines = []
-            for _ in range(3):
-                controller.run(port_inputs(pair, SIZE_BYTES), outputs=())
-                timelines.append(controller.timeline())
+        plan, timelines = port_plan(pair, SIZE_BYTES), []
+        for _ in range(3):
+            cluster.run(plan, port_inputs(pair, SIZE_BYTES), ())
+            timelines.append(cluster.controller.timeline())
         forth, back = port_samples(pair, SIZE_BYTES, timelines)
     assert (forth.direction, back.direction) == ("set", "get")
     for sample in (forth, back):

@@ -8,18 +8,15 @@ import pytest
 
 from legion.cost.fit import cost_model
 from legion.cost.link_cost import Link, Ports, between
-from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.geometry.demand import Demand
 from legion.model.model import Port, TensorType
 from legion.plan.scheme import CONTROLLER
 from legion.profile.ring import RingSample
 from legion.profile.samples import Profile
-from legion.runtime.controller import Controller, Timeouts
-from legion.runtime.local import start_memory_workers
 from legion.runtime.ring_probe import ring_inputs, ring_plan, ring_sample
 from legion.simulate.simulate import simulate
-from legion.transport.memory import MemoryNetwork
 from legion.wire.messages import Record
+from support.memory_cluster import memory_cluster
 from support.networks import small
 from unit.profile.profile_building import random_profile
 
@@ -31,16 +28,12 @@ HANDLING_S = (2e-4, 9e-4, 1e-4, 5e-4, 2e-4, 1e-4)
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_devices_in_memory_answer_the_probe(count):
-    network = MemoryNetwork()
-    with start_memory_workers(count, network, OnnxRuntimeEngine) as workers:
-        devices = tuple(device.name for device in workers.devices)
-        with Controller(workers.devices, network, timeouts=Timeouts(connect_s=2.0, run_s=30.0)) as controller:
-            controller.connect()
-            controller.install(ring_plan(devices, SIZE_BYTES))
-            frames = []
-            for _ in range(3):
-                controller.run(ring_inputs(devices, SIZE_BYTES), outputs=())
-                frames.append(controller.reports())
+    with memory_cluster(count) as cluster:
+        devices = tuple(cluster.devices)
+        plan, frames = ring_plan(devices, SIZE_BYTES), []
+        for _ in range(3):
+            cluster.run(plan, ring_inputs(devices, SIZE_BYTES), ())
+            frames.append(cluster.controller.reports())
     sample = ring_sample(devices, SIZE_BYTES, frames)
     assert (sample.devices, sample.size_bytes) == (devices, SIZE_BYTES)
     assert len(sample.seconds) == 3

@@ -1,32 +1,15 @@
 """What devices share of the network is measured where there is something to share, and what that took is counted."""
 
-from contextlib import ExitStack, contextmanager
-
 import pytest
 
-from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.profile.ports import PortSample
-from legion.runtime.controller import Controller, Timeouts
-from legion.runtime.local import start_memory_workers
-from legion.session.cluster import Cluster
 from legion.session.shared_links import PORT_BYTES, RING_BYTES, measure_shared_links
-from legion.transport.memory import MemoryNetwork
-
-
-@contextmanager
-def cluster_of(count, *, share_machine=False):
-    network = MemoryNetwork()
-    with start_memory_workers(count, network, OnnxRuntimeEngine) as workers:
-        controller = Controller(workers.devices, network, timeouts=Timeouts(connect_s=2.0, run_s=30.0))
-        owned = ExitStack()
-        owned.callback(controller.close)
-        with Cluster(controller, controller.connect(), owned, share_machine=share_machine, reached="") as cluster:
-            yield cluster
+from support.memory_cluster import memory_cluster
 
 
 @pytest.mark.parametrize("share_machine", [False, True])
 def test_ports_and_ring_are_measured_and_counted(share_machine):
-    with cluster_of(3, share_machine=share_machine) as cluster:
+    with memory_cluster(3, share_machine=share_machine) as cluster:
         measured = measure_shared_links(cluster)
         assert measured.ring is not None
         assert measured.ring.devices == tuple(cluster.devices)
