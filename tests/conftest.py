@@ -1,6 +1,10 @@
 import signal
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # how long an example takes is the machine's affair
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,9 +16,9 @@ SIZE = 96
 WIDTH = 0.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Network:
-    """A model, its file's bytes, feeds, and what ONNX Runtime answers on the whole."""
+    """A model, its file's bytes, feeds, and what ONNX Runtime answers on the whole; equal to itself alone."""
 
     model: Model
     content: bytes

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -78,7 +78,6 @@ def test_missing_training_samples_are_an_error_not_zero():
 COLUMNS = arrays(np.float64, (8, 3), elements=st.floats(0.1, 10))
 
 
-@settings(deadline=None)
 @given(COLUMNS, arrays(np.float64, 8, elements=st.floats(0.1, 10)))
 def test_no_coefficient_is_negative_and_none_beats_it_nearby(columns, seconds):
     found = relative_least_squares(columns, seconds)

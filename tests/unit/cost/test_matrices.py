@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from cost_building import CHAIN, CHANNELS, ROWS, apart_model, chain_model, residual_model
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from legion.cost.fit import cost_model
@@ -66,7 +66,6 @@ def rows_needed(layer, low, high):
     return max(0, low * stride - padding), min(rows, (high - 1) * stride - padding + kernel)
 
 
-@settings(deadline=None)
 @given(SHARES, st.integers(0, 5))
 def test_chain_equals_the_papers_formula_to_the_letter(shares, seed):
     case = Case(CHAIN_MODEL, shares, seed)

@@ -55,7 +55,7 @@ def one_latency(profile):
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.sampled_from(sorted(MODELS)), st.lists(st.floats(0.05, 1), min_size=1, max_size=4), st.integers(0, 9))
 def test_every_group_is_as_simulated(name, fractions, seed):
     model = MODELS[name]

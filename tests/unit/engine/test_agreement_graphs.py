@@ -70,7 +70,7 @@ def join(growing: Growing, source: str, other: str) -> None:
 STEPS = [convolve, convolve_depthwise, pool, rectify, activate, scale, add, join]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8),
     st.tuples(st.integers(3, 9), st.integers(3, 7)),

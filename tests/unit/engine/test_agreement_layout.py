@@ -26,7 +26,7 @@ def test_concat(axis: int) -> None:
 bound = st.integers(-8, 8)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(bound, bound, st.sampled_from([1, 2, 3, -1, -2]))
 def test_slice(start: int, end: int, step: int) -> None:
     constants = {
@@ -84,7 +84,7 @@ def test_space_to_depth() -> None:
     assert_engines_agree([operator("SpaceToDepth", ["x"], "y", blocksize=2)], {"x": normal((1, 3, 6, 4))})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"]),
     st.sampled_from(["linear", "round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]),

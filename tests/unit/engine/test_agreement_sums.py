@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.tuples(*[st.integers(1, 9)] * 3),
     st.tuples(st.booleans(), st.booleans()),

@@ -33,7 +33,7 @@ def windows(draw: Draw, *, dilated: bool = True) -> dict[str, Any]:
 extents = st.tuples(st.integers(7, 12), st.integers(5, 9))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(windows(), extents, st.sampled_from([1, 2, 4]), st.booleans(), st.integers(1, 2))
 def test_convolution(attributes: dict[str, Any], extent: tuple[int, int], group: int, bias: bool, batch: int) -> None:
     x = normal((batch, 4, *extent))
@@ -49,7 +49,7 @@ def test_convolution_of_other_ranks(rank: int) -> None:
     assert_engines_agree([operator("Conv", ["x", "w"], "y", pads=(1,) * (2 * rank))], {"x": x}, {"w": weights})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(windows(), extents, st.sampled_from([1, 2]), st.integers(0, 1), st.booleans())
 def test_transposed_convolution(
     attributes: dict[str, Any], extent: tuple[int, int], group: int, padding: int, output_shape: bool
@@ -70,7 +70,7 @@ def test_transposed_convolution(
     assert_engines_agree([node], {"x": normal((1, 4, *extent))}, constants)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(windows(), extents, st.integers(0, 1))
 def test_max_pool(attributes: dict[str, Any], extent: tuple[int, int], ceil_mode: int) -> None:
     assume("pads" in attributes or not ceil_mode)
@@ -78,7 +78,7 @@ def test_max_pool(attributes: dict[str, Any], extent: tuple[int, int], ceil_mode
     assert_engines_agree([node], {"x": normal((1, 3, *extent)) - 5})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(windows(dilated=False), extents, st.integers(0, 1), st.integers(0, 1))
 def test_average_pool(attributes: dict[str, Any], extent: tuple[int, int], ceil_mode: int, include: int) -> None:
     assume("pads" in attributes or not ceil_mode)

@@ -42,28 +42,28 @@ def convolutions(draw, *, transposed=False):
     return model_or_reject([node(op_type, names, "y", **attributes)], feeds, constants), feeds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_tiles_of_convolutions_equal_the_whole(data):
     model, feeds = data.draw(convolutions())
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_tiles_of_transposed_convolutions_equal_the_whole(data):
     model, feeds = data.draw(convolutions(transposed=True))
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_convolution_demand_contains_influence(data):
     model, feeds = data.draw(convolutions())
     check_demand(data, model, feeds, exact=False, names=("x", "w"))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_convolution_demand_is_influence_where_windows_leave_no_gaps(data):
     kernel, stride, pad = data.draw(st.sampled_from([(3, 1, 1), (3, 2, 1), (2, 2, 0), (1, 1, 0), (5, 2, 2)]))
@@ -74,7 +74,7 @@ def test_convolution_demand_is_influence_where_windows_leave_no_gaps(data):
     check_demand(data, model, feeds)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_transposed_convolution_demand_is_influence_where_inputs_overlap(data):
     kernel, stride, pad = data.draw(st.sampled_from([(3, 1, 1), (3, 2, 1), (2, 2, 0), (4, 2, 1)]))
@@ -99,7 +99,7 @@ def test_weights_are_demanded_by_output_channel_and_whole_groups():
     assert across[0].intervals[1] == (2, 6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_output_shape_of_transposed_convolution(data):
     feeds = {"x": random_array((1, 2, 4, 5))}

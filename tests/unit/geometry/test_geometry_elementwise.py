@@ -23,14 +23,14 @@ BINARY = ["Add", "Sub", "Mul", "Div", "Min", "Max", "Sum", "Mean", "Greater", "E
 SHAPES = [(2, 3, 4, 5), (3, 4, 5), (1, 3, 1, 1), (5,), (), (1,), (2, 1, 4, 1), (4, 1)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_unary(data):
     feeds = {"x": random_array((2, 3, 4, 5))}
     check_operator(data, make_model([node(data.draw(st.sampled_from(UNARY)), ["x"], "y")], feeds, {}), feeds)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_binary_broadcasting_of_activations_and_constants(data):
     left, right = data.draw(st.sampled_from(SHAPES)), data.draw(st.sampled_from(SHAPES))
@@ -42,7 +42,7 @@ def test_binary_broadcasting_of_activations_and_constants(data):
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_demand_is_influence(data):
     left, right = data.draw(st.sampled_from(SHAPES)), data.draw(st.sampled_from(SHAPES))
@@ -50,14 +50,14 @@ def test_demand_is_influence(data):
     check_demand(data, model_or_reject([node("Add", ["a", "b"], "y")], feeds, {}), feeds)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.data())
 def test_one_tensor_read_twice(data):
     feeds = {"a": random_array((1, 2, 4, 4))}
     check_operator(data, make_model([node("Mul", ["a", "a"], "y")], feeds, {}), feeds)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_where_and_prelu_and_clip_and_cast(data):
     feeds = {"x": random_array((2, 3, 4, 5))}
@@ -82,7 +82,7 @@ def test_where_and_prelu_and_clip_and_cast(data):
     check_operator(data, make_model([choice], feeds, constants), feeds)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data())
 def test_batch_normalization(data):
     feeds = {"x": random_array((2, 4, 3, 5))}
@@ -93,7 +93,7 @@ def test_batch_normalization(data):
     check_demand(data, model, feeds, names=("x", "scale"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data(), st.booleans(), st.integers(0, 1))
 def test_quantisation(data, per_channel, axis):
     shape = ((2, 4)[axis],) if per_channel else ()
@@ -106,7 +106,7 @@ def test_quantisation(data, per_channel, axis):
     check_operator(data, make_model(nodes, feeds, constants), feeds)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.data())
 def test_booleans(data):
     feeds = {"x": random_array((1, 2, 3, 4)) > 0}

@@ -22,7 +22,7 @@ def gemms(draw):
     return make_model([node("Gemm", names, "y", **attributes)], feeds, constants), feeds
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_gemm(data):
     model, feeds = data.draw(gemms())
@@ -44,7 +44,7 @@ MATMULS = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.sampled_from(MATMULS), st.booleans())
 def test_matmul(data, shapes, constant):
     left, right = (random_array(shape, index) for index, shape in enumerate(shapes))

@@ -25,7 +25,7 @@ def indices(*values):
     return np.array(values, np.int64)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data(), st.integers(-4, 3))
 def test_concat(data, axis):
     shapes = [[2, 3, 4, 2] for _ in range(3)]
@@ -44,7 +44,7 @@ def test_concat_demands_nothing_of_inputs_beside_the_box():
     assert demanded == (None, Box(((0, 1), (0, 1), (0, 2), (0, 3))))
 
 
-@settings(max_examples=45, deadline=None)
+@settings(max_examples=45)
 @given(st.data())
 def test_slice(data):
     shape = (2, 7, 6)
@@ -63,7 +63,7 @@ def test_slice(data):
     check_demand(data, model, feeds)
 
 
-@settings(max_examples=45, deadline=None)
+@settings(max_examples=45)
 @given(st.data(), st.sampled_from(["constant", "constant", "reflect", "edge"]))
 def test_pad(data, mode):
     feeds = {"x": random_array((2, 4, 5))}
@@ -79,7 +79,7 @@ def test_pad(data, mode):
     check_demand(data, model, feeds, exact=mode == "constant")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data(), st.sampled_from([(3, 1, 5), (1,), (5,), (2, 3, 4, 5), (4, 1)]))
 def test_expand(data, shape):
     feeds = {"x": random_array(shape)}
@@ -88,7 +88,7 @@ def test_expand(data, shape):
     check_demand(data, model, feeds)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.integers(-3, 2), st.booleans(), st.sampled_from([(), (3,), (2, 2)]))
 def test_gather(data, axis, constant, shape):
     x = random_array((4, 5, 3))
@@ -101,7 +101,7 @@ def test_gather(data, axis, constant, shape):
     check_demand(data, model, feeds, exact=constant, names=("x",))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data(), st.permutations(range(4)))
 def test_transpose(data, order):
     feeds = {"x": random_array((2, 3, 4, 5))}
@@ -127,7 +127,7 @@ VIEWS = [
 ]
 
 
-@settings(max_examples=45, deadline=None)
+@settings(max_examples=45)
 @given(st.data(), st.sampled_from(VIEWS))
 def test_reshape(data, shapes):
     before, after = shapes
@@ -137,7 +137,7 @@ def test_reshape(data, shapes):
     check_demand(data, model, feeds, exact=False)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_split_survives_a_view_on_the_axes_that_it_keeps(data):
     feeds = {"x": random_array((1, 6, 4, 5))}
@@ -147,7 +147,7 @@ def test_split_survives_a_view_on_the_axes_that_it_keeps(data):
     assert operator_demand(model, model.layers[0].operators[0], box)[0] == Box(((0, 1), (0, 6), rows, columns))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_other_views(data):
     feeds = {"x": random_array((2, 1, 3, 4))}
@@ -166,7 +166,7 @@ def test_other_views(data):
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=45, deadline=None)
+@settings(max_examples=45)
 @given(st.data(), st.sampled_from(["DCR", "CRD", "SpaceToDepth"]), st.integers(1, 3))
 def test_blocks(data, kind, block):
     if kind == "SpaceToDepth":

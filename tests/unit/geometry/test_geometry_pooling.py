@@ -30,35 +30,35 @@ def pools(draw, op_type):
     return model_or_reject([node(op_type, ["x"], "y", **attributes)], feeds, {}), feeds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_tiles_of_max_pools_equal_the_whole(data):
     model, feeds = data.draw(pools("MaxPool"))
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(st.data())
 def test_tiles_of_average_pools_equal_the_whole(data):
     model, feeds = data.draw(pools("AveragePool"))
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_tiles_of_lp_pools_equal_the_whole(data):
     model, feeds = data.draw(pools("LpPool"))
     check_operator(data, model, feeds, tolerance=2e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_demand_contains_influence(data):
     model, feeds = data.draw(pools(data.draw(st.sampled_from(["MaxPool", "AveragePool"]))))
     check_demand(data, model, feeds, exact=False)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_demand_is_influence_where_windows_leave_no_gaps(data):
     kernel, stride, pad = data.draw(st.sampled_from([(3, 1, 1), (3, 2, 1), (2, 2, 0), (3, 2, 0)]))
@@ -67,7 +67,7 @@ def test_demand_is_influence_where_windows_leave_no_gaps(data):
     check_demand(data, make_model([node("MaxPool", ["x"], "y", **attributes)], feeds, {}), feeds)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_integer_max_pool_pads_with_the_lowest_value(data):
     feeds = {"x": (random_array((1, 2, 7, 6)) * 40).astype(np.int8)}
@@ -75,7 +75,7 @@ def test_integer_max_pool_pads_with_the_lowest_value(data):
     check_operator(data, make_model([node("MaxPool", ["x"], "y", **attributes)], feeds, {}), feeds)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_global_pools(data):
     op_type = data.draw(st.sampled_from(["GlobalAveragePool", "GlobalMaxPool"]))
@@ -85,7 +85,7 @@ def test_global_pools(data):
     check_demand(data, model, feeds)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.data(), st.sampled_from(["MaxPool", "AveragePool"]))
 def test_padding_as_large_as_the_kernel_is_an_operator_of_its_own(data, op_type):
     """Here rounding up leaves two elements missing under a kernel of two; engines refuse that as `pads`."""

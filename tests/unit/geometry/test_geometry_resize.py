@@ -44,35 +44,35 @@ def resizes(draw, mode):
     return model_or_reject([node("Resize", names, "y", **attributes)], feeds, constants), feeds
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data())
 def test_nearest(data):
     model, feeds = data.draw(resizes("nearest"))
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data())
 def test_linear(data):
     model, feeds = data.draw(resizes("linear"))
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_cubic_needs_resized_axes_whole(data):
     model, feeds = data.draw(resizes("cubic"))
     check_operator(data, model, feeds)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_demand_contains_influence(data):
     model, feeds = data.draw(resizes(data.draw(st.sampled_from(["nearest", "linear"]))))
     check_demand(data, model, {"x": feeds["x"]}, exact=False)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data(), st.sampled_from(COORDINATES))
 def test_demand_is_influence_where_it_enlarges(data, coordinates):
     feeds = {"x": random_array((1, 2, 4, 3))}
@@ -82,7 +82,7 @@ def test_demand_is_influence_where_it_enlarges(data, coordinates):
     check_demand(data, model, feeds)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data(), st.sampled_from(["nearest", "linear"]))
 def test_cropping_while_resizing_and_one_scale_for_all(data, mode):
     feeds = {"x": random_array((1, 2, 6, 5))}
@@ -98,7 +98,7 @@ def test_cropping_while_resizing_and_one_scale_for_all(data, mode):
     check_operator(data, make_model([data.draw(st.sampled_from([cropping, policy]))], feeds, constants), feeds)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.data())
 def test_three_spatial_axes(data):
     feeds = {"x": random_array((1, 2, 3, 4, 3))}
@@ -116,7 +116,7 @@ def test_an_axis_whose_ties_hang_on_rounding_errors_is_left_to_the_engine_whole(
     assert operator_demand(model, model.layers[0].operators[0], box)[0] == Box(((0, 1), (0, 1), (0, 20), (2, 3)))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.data(), st.sampled_from([(301, 777), (640, 199), (100, 1000)]), st.sampled_from(COORDINATES))
 def test_linear_on_long_axes(data, extents, coordinates):
     feeds = {"x": random_array((1, 1, extents[0], 2))}

@@ -141,7 +141,7 @@ def test_any_box_of_the_output_equals_the_whole(network):
     model, feeds = network()
     whole = run_whole(model, feeds)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(box_strategy(model.tensors["y"].shape))
     def check(box):
         check_local(model, feeds, {"y": box}, whole=whole, tolerance=3e-6)
@@ -155,7 +155,7 @@ def test_groups_that_export_inner_tensors_too(network):
     whole = run_whole(model, feeds)
     count = len(model.layers)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.data())
     def check(data):
         first = data.draw(st.integers(0, count - 1))
@@ -178,7 +178,7 @@ def test_demand_composes_along_a_group(network):
     model, _ = network()
     demand = Demand(model)
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(st.data())
     def check(data):
         cut = data.draw(st.integers(1, len(model.layers) - 1))
@@ -202,7 +202,7 @@ def test_one_layer_of_many_operators_is_as_a_group_of_layers(network):
     operators = tuple(operator for layer in model.layers for operator in layer.operators)
     one = replace(model, layers=(Layer(name="all", operators=operators, inputs=("x",), outputs=("y",)),))
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(box_strategy(model.tensors["y"].shape))
     def check(box):
         segment = build_segment(Demand(one), [0], {"y": box})

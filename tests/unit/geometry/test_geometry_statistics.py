@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 SHAPE = (2, 4, 3, 5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data(), st.sampled_from(["Softmax", "LogSoftmax", "Hardmax", "LpNormalization"]), st.integers(-4, 3))
 def test_along_one_axis(data, op_type, axis):
     feeds = {"x": random_array(SHAPE)}
@@ -17,7 +17,7 @@ def test_along_one_axis(data, op_type, axis):
     check_demand(data, model, feeds, exact=False, step=1.0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data(), st.integers(-4, 3))
 def test_softmax_demand_is_influence(data, axis):
     feeds = {"x": random_array((2, 3, 2, 3))}
@@ -25,7 +25,7 @@ def test_softmax_demand_is_influence(data, axis):
     check_demand(data, model, feeds, step=0.5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data(), st.integers(-3, 3), st.booleans())
 def test_layer_normalization(data, axis, with_bias):
     feeds = {"x": random_array(SHAPE)}
@@ -39,7 +39,7 @@ def test_layer_normalization(data, axis, with_bias):
     check_demand(data, model, feeds, exact=False)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data(), st.sampled_from(["InstanceNormalization", "GroupNormalization"]))
 def test_normalization_by_channels(data, op_type):
     feeds = {"x": random_array(SHAPE)}
@@ -50,7 +50,7 @@ def test_normalization_by_channels(data, op_type):
     check_demand(data, model, feeds, exact=False)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.data())
 def test_mean_variance_normalization_and_cumulative_sum(data):
     feeds = {"x": random_array(SHAPE)}
@@ -66,7 +66,7 @@ def test_mean_variance_normalization_and_cumulative_sum(data):
     check_operator(data, model, feeds, tolerance=3e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data(), st.sampled_from([1, 3, 5, 7]))
 def test_local_response_normalization(data, size):
     feeds = {"x": random_array((1, 7, 2, 2))}
@@ -78,7 +78,7 @@ def test_local_response_normalization(data, size):
 REDUCTIONS = ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceProd", "ReduceLogSumExp"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.data(),
     st.sampled_from(REDUCTIONS),
@@ -96,7 +96,7 @@ def test_reductions(data, op_type, axes, keepdims, noop):
     check_demand(data, model, feeds, exact=op_type == "ReduceSum", names=("x",))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data(), st.integers(-4, 3), st.integers(0, 1))
 def test_positions(data, axis, keepdims):
     feeds = {"x": random_array(SHAPE)}

@@ -53,7 +53,7 @@ def test_truncation_anywhere_is_an_input_error_or_a_smaller_model() -> None:
             load_model(content[:length])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 10_000), st.integers(0, 255))
 def test_a_changed_byte_does_no_worse_than_an_input_error(position: int, value: int) -> None:
     content = bytearray(_small_file().SerializeToString())

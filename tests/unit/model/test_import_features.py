@@ -194,7 +194,7 @@ def test_other_types_stay(element_type: int) -> None:
     assert model.outputs[0].type.dtype in ("float64", "int32")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     groups=st.integers(1, 3),
     per_group=st.tuples(st.integers(1, 3), st.integers(1, 3)),

@@ -64,7 +64,7 @@ def test_the_presets_are_the_published_ones() -> None:
         np.testing.assert_allclose(normalised(values, NORMALIZATIONS[name]).ravel(), wanted, rtol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     mean=st.lists(st.floats(-300, 300), min_size=3, max_size=3)
     | st.lists(st.floats(-300, 300), min_size=1, max_size=1),

@@ -186,7 +186,7 @@ def test_layers_say_what_they_read_and_leave() -> None:
 _KINDS = ("Conv", "Relu", "Sigmoid", "Add", "Concat", "Flatten", "Mul", "Cast")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.sampled_from(_KINDS), st.lists(st.integers(0, 99), min_size=1, max_size=2)),

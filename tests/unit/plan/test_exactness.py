@@ -21,7 +21,7 @@ TOLERANCE = 1e-5
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(**SCHEMES)
 def test_random_schemes_are_exact(name: str, **scheme: object) -> None:
     network = small(name)

@@ -31,7 +31,7 @@ def in_parts(name: str, layers: int, count: int) -> tuple[Scheme, dict[str, Prog
     return scheme, programs
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     name=st.sampled_from(["vgg16", "yolov2", "resnet18", "mobilenetv2"]),
     layers=st.integers(1, 8),

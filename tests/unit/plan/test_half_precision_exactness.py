@@ -50,7 +50,7 @@ def sent_bytes(model: Model, plan: ExecutablePlan) -> dict[int, int]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(**SCHEMES)
 def test_the_answer_does_not_depend_on_the_plan(name: str, **scheme: object) -> None:
     network = halved(name)

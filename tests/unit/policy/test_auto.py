@@ -10,24 +10,17 @@ from legion.model.zoo import NAMES
 from legion.plan.compile import compile_plan
 from legion.plan.program import Run
 from legion.plan.scheme import CONTROLLER
-from legion.policy import auto
 from legion.policy.base import Choice
 from legion.session.stages import Planning
 from support.interpreter import Interpreter
 from support.networks import Network, small
 from support.profiles import counted_profile
 
+pytestmark = pytest.mark.usefixtures("short_search")
+
 TOLERANCE = 1e-5
 SLOW = 0.004
 """Of the speed at which small networks are not worth a message."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def short_search():
-    """Plans need not be the very best."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auto, "EVALUATIONS_PER_LAYER", 400)
-        yield
 
 
 def slow_devices(count: int, seed: int) -> dict[str, float]:

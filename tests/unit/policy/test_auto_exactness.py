@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from legion.geometry.constant_pool import ConstantPool
 from legion.model.zoo import NAMES
 from legion.plan.compile import compile_plan
-from legion.policy import auto
 from legion.session.stages import Planning
 from support.interpreter import Interpreter
 from support.networks import prepared, small
 from support.profiles import counted_profile, fast_links
+
+pytestmark = pytest.mark.usefixtures("short_search")
 
 TOLERANCE = 1e-5
 
@@ -19,17 +20,9 @@ powers = st.floats(-4.0, 0.0)
 """Of ten: from devices that are worth any message to one that needs no other."""
 
 
-@pytest.fixture(autouse=True, scope="module")
-def short_search():
-    """Plans need not be the best."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auto, "EVALUATIONS_PER_LAYER", 30)
-        yield
-
-
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("network", [small, prepared])
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(speeds=st.lists(powers, min_size=2, max_size=6), links=st.floats(-2.0, 1.0))
 def test_every_plan_is_exact(name, network, speeds, links):
     given_network = network(name)

@@ -1,5 +1,7 @@
 """Every policy yields sound programs, whatever the network, the profile and the shares."""
 
+from functools import cache, lru_cache
+
 import numpy as np
 import pytest
 
@@ -17,20 +19,33 @@ from legion.policy.policies import POLICIES, policy_named
 from legion.simulate.simulate import simulate
 from unit.profile.profile_building import random_profile
 
+pytestmark = pytest.mark.usefixtures("short_search")
+
 SIZES = {"vgg16": 64, "vgg19": 64, "resnet18": 64, "resnet50": 64, "mobilenetv2": 64, "yolov2": 96}
 
 
 @pytest.fixture(scope="module", params=SIZES)
 def network(request):
-    model = load_model(build(request.param, size=SIZES[request.param], width=0.25).SerializeToString())
+    return request.param
+
+
+@cache
+def imported(network):
+    model = load_model(build(network, size=SIZES[network], width=0.25).SerializeToString())
     return model, Demand(model)
 
 
-def a_request(network, devices, seed=0, **extra):
-    model, demand = network
+@lru_cache(maxsize=8)
+def profiled(network, devices, seed):
+    """What all policies are asked with."""
+    model, demand = imported(network)
     names = tuple(f"d{index}" for index in range(devices))
     profile = random_profile(model, demand, names, seed, training=True)
-    return Request(model=model, demand=demand, cost=cost_model(model, demand, profile, names), profile=profile, **extra)
+    return {"model": model, "demand": demand, "cost": cost_model(model, demand, profile, names), "profile": profile}
+
+
+def a_request(network, devices, seed=0, **extra):
+    return Request(**profiled(network, devices, seed), **extra)
 
 
 def sound_timeline(request, choice):

@@ -1,6 +1,6 @@
 """Each policy's plan gives the whole model's answer, on every small network of the zoo and on published topologies."""
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +8,15 @@ import onnx
 import onnx.backend.test
 import pytest
 
-from legion.geometry.constant_pool import ConstantPool
 from legion.model.zoo import NAMES
 from legion.model.zoo.reseed import before_softmax, reseed
-from legion.plan.compile import compile_plan
 from legion.policy.policies import POLICIES
 from legion.session.stages import Planning
 from support.interpreter import Interpreter
 from support.networks import Network, network_of, prepared, small
 from support.profiles import counted_profile
+
+pytestmark = pytest.mark.usefixtures("short_search")
 
 LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
 LIGHT_NAMES = ("densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet")
@@ -31,10 +31,15 @@ def light(name: str) -> Network:
     return network_of(before_softmax(reseed(onnx.load(LIGHT / f"light_{name}.onnx"))).SerializeToString())
 
 
+@lru_cache(maxsize=4)
+def planning_of(network: Network, speeds: tuple[tuple[str, float], ...]) -> Planning:
+    """What policies choose from; one after the other chooses for the same devices."""
+    return Planning(network.model, counted_profile(network.model, dict(speeds)))
+
+
 def error(network: Network, policy: str, speeds: dict[str, float], shares: dict[str, float] | None = None) -> float:
-    planning = Planning(network.model, counted_profile(network.model, speeds))
-    programs = planning.programs(planning.choose(policy, shares=shares).scheme)
-    plan = compile_plan(network.model, programs, ConstantPool(network.model))
+    planning = planning_of(network, tuple(speeds.items()))
+    plan = planning.compile(planning.programs(planning.choose(policy, shares=shares).scheme))
     return network.error(Interpreter(network.model, plan).run(network.feeds))
 
 

@@ -19,6 +19,8 @@ from legion.session.stages import Planning
 from support.networks import prepared, small
 from support.profiles import counted_profile
 
+pytestmark = pytest.mark.usefixtures("short_search")
+
 SPEEDS = (1.0, 0.6, 0.3)
 
 
@@ -59,7 +61,7 @@ def as_measured(timeline, random):
     return replace(timeline, source="measured", latency_s=latency_s, events=tuple(events))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     network=st.sampled_from(("vgg16", "resnet18", "mobilenetv2")),
     policy=st.sampled_from(sorted(POLICIES)),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from legion.cluster.device import DeviceInfo
@@ -260,7 +260,6 @@ def frame_events() -> st.SearchStrategy[Event]:
     )
 
 
-@settings(deadline=None)
 @given(st.lists(frame_events(), max_size=40))
 def test_any_order_of_events_settles_open_calls_only(events: list[Event]) -> None:
     state = connected()

@@ -1,7 +1,7 @@
 """Whatever the order of arrivals: each instruction once, in order, as early as its tensors allow."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from legion.geometry.box import Box
@@ -38,7 +38,6 @@ def deliver(execution: Execution, frame: int, instruction: int) -> list[Batch]:
     return execution.deliver(header(frame, instruction), ARRAY, float(instruction))
 
 
-@settings(deadline=None)
 @given(letters=st.text("crs", min_size=1, max_size=10).filter(lambda each: "c" in each), data=st.data())
 def test_any_order_of_arrivals(letters: str, data: st.DataObject) -> None:
     execution = Execution(program(letters), IN_FLIGHT)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from legion.errors import InputError, InternalError
@@ -52,7 +52,6 @@ def covers(draw: st.DrawFn) -> list[Box]:
     return draw(st.permutations(pieces))
 
 
-@settings(deadline=None)
 @given(
     pieces=covers(),
     wanted=boxes(),

@@ -1,7 +1,7 @@
 """The worker's state machine, driven by events alone."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from legion.cluster.device import DeviceInfo
@@ -295,7 +295,6 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=40))
 def test_any_order_of_events_keeps_the_lease_with_one_controller(events: list[Event]) -> None:
     state, holder, epoch = WorkerState(INFO, 99), None, 0

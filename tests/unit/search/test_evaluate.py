@@ -71,7 +71,7 @@ def test_one_device_alone_is_priced_as_by_the_simulator(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10_000),
     moves=st.integers(0, 12),

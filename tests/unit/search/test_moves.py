@@ -25,7 +25,7 @@ def assert_whole(tables: Tables, plans: RowPlans) -> None:
     assert not (plans.borders & tables.is_fed).any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10_000),
     extents=st.lists(st.integers(1, 6), min_size=2, max_size=6),
@@ -42,7 +42,7 @@ def test_seeds_and_what_descends_from_them_are_whole(seed: int, extents: list[in
     assert_whole(tables, descended(tables, plans[[0]], times, random))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=st.sampled_from(NETWORKS), seed=st.integers(0, 10_000), keep_shares=st.booleans())
 def test_descendants_are_whole_and_keep_shares_where_asked(name: str, seed: int, keep_shares: bool) -> None:
     tables = problem(name)[3]

@@ -143,7 +143,7 @@ figures = st.floats(0, 9)
 records = st.lists(st.builds(Record, counts, st.floats(0, 9), st.floats(0, 9), counts), max_size=3).map(tuple)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.one_of(st.builds(Hello), st.builds(Ping, request=counts), installs, probings))
 def test_what_a_controller_says_comes_back(message: ToWorker) -> None:
     assert decode_to_worker([encode(message)]) == (message, b"")
@@ -173,7 +173,7 @@ def test_what_a_worker_says_comes_back(message: ToController) -> None:
     assert decode_to_controller([encode(message)]) == message
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(node_plans())
 def test_plans_come_back(plan: NodePlan) -> None:
     assert from_wire(to_wire(plan)) == plan
@@ -222,7 +222,7 @@ def test_only_peer_errors_come_of_garbage(decode: Any, frames: list[bytes]) -> N
         decode(frames)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(message=installs, at=st.integers(0, 10_000), value=st.integers(0, 255), cut=st.integers(0, 10_000))
 def test_only_peer_errors_come_of_damaged_messages(message: Install, at: int, value: int, cut: int) -> None:
     content = encode(message)
