@@ -1,4 +1,4 @@
-"""Writes the README's tables from the results."""
+"""Writes the tables of the README, and of the lab's page, from the results."""
 
 import json
 from collections import defaultdict
@@ -11,8 +11,9 @@ from bench.markdown import fill_tables, markdown_table
 from bench.paper.cells import BYTES, PAPER_RESULTS
 from bench.results_file import RESULTS, read_results
 
-README = Path(__file__).parent.parent / "README.md"
-
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+LAB_PAGE = ROOT / "docs" / "lab.md"
 
 AUTO = RESULTS / "auto"
 BOARDS = ("6F", "3F+3O")
@@ -30,6 +31,10 @@ def main() -> None:
             content = read_results(name)
             blocks[name] = f"{table(content['results'])}\n{_setting([content['setting']])}"
     fill_tables(README, blocks)
+    by_quota = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / "by_quota").glob("*.json"))]
+    if by_quota:
+        setting = _setting([cell["setting"] for cell in by_quota])
+        fill_tables(LAB_PAGE, {"by_quota": f"{_by_quota(by_quota)}\n{setting}"})
 
 
 def _cells() -> Iterator[Any]:
@@ -65,6 +70,20 @@ def _auto(cells: Sequence[Any]) -> str:
             )
         )
     header = ("network", "boards", "one board", *COMPARED, "over floats", "auto's frame", "its prediction")
+    return markdown_table(header, rows)
+
+
+def _by_quota(cells: Sequence[Any]) -> str:
+    """Speed-ups over one board, of boards that are paced and of boards with quotas."""
+    rows: list[Sequence[object]] = []
+    for cell in cells:
+        policies = {each["policy"]: each for each in cell["policies"]}
+        one_s, auto = cell["one_device"]["median_s"], policies["auto"]
+        speedups = [f"{policies[name]['speedup']:.2f}" for name in ("legion", "coedge", "auto")]
+        error = auto["predicted"]["simulator_s"] / auto["median_s"] - 1
+        way = cell["setting"]["lab"]["slow_by"]
+        rows.append((cell["model"], cell["devices"], way, f"{one_s:.2f} s", *speedups, f"{error:+.0%}"))
+    header = ("network", "boards", "slowed by", "one board", "legion", "coedge", "auto", "its prediction")
     return markdown_table(header, rows)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.results_file import RESULTS
+from legion.lab.setting import SlowBy
 
 SETS = Path(__file__).parent.parent / "sets"
 KNOWN_SETS = tuple(sorted(path.stem for path in SETS.glob("*.toml")))
@@ -43,10 +44,11 @@ class Cell:
 
     model: str
     devices: str
+    slow_by: SlowBy = "pacing"
 
     @property
     def name(self) -> str:
-        return f"{self.model}-{self.devices}"
+        return f"{self.model}-{self.devices}{'' if self.slow_by == 'pacing' else f'-{self.slow_by}'}"
 
     @property
     def zoo_name(self) -> str:

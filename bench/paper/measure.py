@@ -1,6 +1,7 @@
 """One cell measured in a lab of its own."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,7 @@ def measure_cell(  # noqa: PLR0913 - what is measured, how, and where it goes
     """
     for directory in (cell.profile.parent, result.parent):
         directory.mkdir(parents=True, exist_ok=True)
-    lab_setting = read_lab(cell.lab_file, _calibrated)
+    lab_setting = replace(read_lab(cell.lab_file, _calibrated), slow_by=cell.slow_by)
     measured, job_file = folder / "measured.json", folder / "job.json"
     job = Job(
         cell=cell,
