@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from bench.paper.__main__ import _arguments, _policies
 from bench.paper.candidates import PROFILED
-from bench.paper.cells import POLICIES
+from bench.paper.cells import POLICIES, Cell
 
 
 def written(path: Path, *policies: str) -> Path:
@@ -42,3 +42,9 @@ def test_unknown_names_are_refused() -> None:
 
 def test_every_policy_says_which_parts_of_the_profile_it_needs() -> None:
     assert set(POLICIES) == set(PROFILED)
+
+
+def test_what_was_measured_of_paced_boards_is_not_taken_for_boards_with_quotas() -> None:
+    paced, by_quota = Cell(model="vgg16", devices="2F"), Cell(model="vgg16", devices="2F", slow_by="quota")
+    kept = {paced.profile, paced.trials, paced.shares, by_quota.profile, by_quota.trials, by_quota.shares}
+    assert len(kept) == 6
