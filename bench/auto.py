@@ -8,14 +8,11 @@ medians.
 skipped otherwise. Results go to `bench/results/auto`. Needs root, and an otherwise idle machine.
 """
 
-import argparse
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
-from bench.paper.arguments import listed
-from bench.paper.cells import BYTES, KNOWN_SETS, Cell
-from bench.paper.measure import measure_cell
+from bench.paper.arguments import cell_arguments, listed
+from bench.paper.cells import BYTES, Cell
+from bench.paper.measure import measure_missing
 from bench.results_file import RESULTS
 
 FOLDER = RESULTS / "auto"
@@ -23,31 +20,21 @@ NETWORKS = ("vgg16", "vgg19", "yolov2", "resnet50", "mobilenetv2")
 MODELS = (*NETWORKS, *(name + BYTES for name in NETWORKS))
 MEASURED_SETS = ("6F", "3F+3O")
 POLICIES = ("auto", "legion", "aofl", "early-fused", "modnn", "coedge")
-REPEAT = 11
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for, or all that are not there."""
-    parser = argparse.ArgumentParser(prog="python -m bench.auto", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", type=listed(MODELS))
+    parser = cell_arguments("bench.auto", __doc__ or "", models=MODELS, sets=MEASURED_SETS)
     parser.add_argument("--policies", type=listed(POLICIES), default=POLICIES)
-    parser.add_argument("--repeat", type=int, default=REPEAT, help="frames of each plan")
-    parser.add_argument("--devices", type=listed(KNOWN_SETS), default=MEASURED_SETS)
     arguments = parser.parse_args(words)
-    models = arguments.model or MODELS
-    with tempfile.TemporaryDirectory() as folder:
-        for cell in (Cell(model=model, devices=devices) for model in models for devices in arguments.devices):
-            result = FOLDER / f"{cell.name}.json"
-            if arguments.model or not result.exists():
-                measure_cell(
-                    cell,
-                    arguments.policies,
-                    repeat=arguments.repeat,
-                    fss_frames=0,
-                    folder=Path(folder),
-                    result=result,
-                    method=__doc__ or "",
-                )
+    measure_missing(
+        (Cell(model=model, devices=devices) for model in arguments.model or MODELS for devices in arguments.devices),
+        arguments.policies,
+        repeat=arguments.repeat,
+        results=FOLDER,
+        anew=arguments.model is not None,
+        method=__doc__ or "",
+    )
 
 
 if __name__ == "__main__":

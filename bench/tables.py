@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import auto, by_quota
 from bench.markdown import fill_tables, markdown_table
 from bench.paper.cells import BYTES, PAPER_RESULTS
 from bench.results_file import RESULTS, read_results
@@ -15,7 +16,6 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 LAB_PAGE = ROOT / "docs" / "lab.md"
 
-AUTO = RESULTS / "auto"
 BOARDS = ("6F", "3F+3O")
 COMPARED = ("legion", "aofl", "coedge", "auto")
 
@@ -25,24 +25,39 @@ def main() -> None:
     cells = list(_cells())
     blocks: dict[str, str] = {}
     if cells:
-        blocks["auto"] = f"{_auto(cells)}\n{_setting([cell['setting'] for cell in cells])}"
+        blocks["auto"] = _of_cells(_auto, cells)
     for name, table in TABLES.items():
         if (RESULTS / f"{name}.json").exists():
             content = read_results(name)
             blocks[name] = f"{table(content['results'])}\n{_setting([content['setting']])}"
     fill_tables(README, blocks)
-    by_quota = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / "by_quota").glob("*.json"))]
-    if by_quota:
-        setting = _setting([cell["setting"] for cell in by_quota])
-        fill_tables(LAB_PAGE, {"by_quota": f"{_by_quota(by_quota)}\n{setting}"})
+    two_ways = [_cell(path) for path in sorted(by_quota.FOLDER.glob("*.json"), key=lambda path: path.stem)]
+    if two_ways:
+        fill_tables(LAB_PAGE, {"by_quota": _of_cells(_by_quota, two_ways)})
 
 
 def _cells() -> Iterator[Any]:
     """All that was measured on the boards of the table: by `bench.auto`, else with the paper's policies."""
     for devices in BOARDS:
-        found = {path.stem: path for folder in (PAPER_RESULTS, AUTO) for path in folder.glob(f"*-{devices}.json")}
+        found = {
+            path.stem: path for folder in (PAPER_RESULTS, auto.FOLDER) for path in folder.glob(f"*-{devices}.json")
+        }
         for name in sorted(found):
-            yield json.loads(found[name].read_text(encoding="utf-8"))
+            yield _cell(found[name])
+
+
+def _cell(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _of_cells(table: Callable[[Sequence[Any]], str], cells: Sequence[Any]) -> str:
+    """Their table, and under it their setting."""
+    return f"{table(cells)}\n{_setting([cell['setting'] for cell in cells])}"
+
+
+def _error(policy: Any) -> str:
+    """By how much the simulator was off."""
+    return f"{policy['predicted']['simulator_s'] / policy['median_s'] - 1:+.0%}"
 
 
 def _auto(cells: Sequence[Any]) -> str:
@@ -54,19 +69,18 @@ def _auto(cells: Sequence[Any]) -> str:
     rows: list[Sequence[object]] = []
     for cell in cells:
         policies = {each["policy"]: each for each in cell["policies"]}
-        auto = policies["auto"]
-        error = auto["predicted"]["simulator_s"] / auto["median_s"] - 1
+        planned = policies["auto"]
         rows.append(
             (
                 cell["model"],
                 cell["devices"],
                 f"{cell['one_device']['median_s']:.3f} s",
                 *(f"{policies[name]['speedup']:.2f}" for name in COMPARED),
-                f"{float_s / auto['median_s']:.2f}"
+                f"{float_s / planned['median_s']:.2f}"
                 if (float_s := fed_floats_s.get((cell["model"], cell["devices"])))
                 else "",
-                f"{auto['median_s']:.3f} s",
-                f"{error:+.0%}",
+                f"{planned['median_s']:.3f} s",
+                _error(planned),
             )
         )
     header = ("network", "boards", "one board", *COMPARED, "over floats", "auto's frame", "its prediction")
@@ -78,12 +92,10 @@ def _by_quota(cells: Sequence[Any]) -> str:
     rows: list[Sequence[object]] = []
     for cell in cells:
         policies = {each["policy"]: each for each in cell["policies"]}
-        one_s, auto = cell["one_device"]["median_s"], policies["auto"]
-        speedups = [f"{policies[name]['speedup']:.2f}" for name in ("legion", "coedge", "auto")]
-        error = auto["predicted"]["simulator_s"] / auto["median_s"] - 1
-        way = cell["setting"]["lab"]["slow_by"]
-        rows.append((cell["model"], cell["devices"], way, f"{one_s:.2f} s", *speedups, f"{error:+.0%}"))
-    header = ("network", "boards", "slowed by", "one board", "legion", "coedge", "auto", "its prediction")
+        one_s, way = cell["one_device"]["median_s"], cell["setting"]["lab"]["slow_by"]
+        speedups = [f"{policies[name]['speedup']:.2f}" for name in by_quota.POLICIES]
+        rows.append((cell["model"], cell["devices"], way, f"{one_s:.2f} s", *speedups, _error(policies["auto"])))
+    header = ("network", "boards", "slowed by", "one board", *by_quota.POLICIES, "its prediction")
     return markdown_table(header, rows)
 
 

@@ -25,13 +25,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
-from bench.paper.arguments import listed
-from bench.paper.cells import KNOWN_SETS, MEASURED_SETS, MODELS, POLICIES, Cell
+from bench.paper.arguments import cell_arguments, listed
+from bench.paper.cells import MEASURED_SETS, MODELS, POLICIES, Cell
 from bench.paper.measure import measure_cell
 from legion.model import zoo
 
 FSS_FRAMES = 3
-REPEAT = 11
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -61,11 +60,9 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.paper", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", type=listed(zoo.NAMES), default=MODELS)
-    parser.add_argument("--devices", type=listed(KNOWN_SETS), default=MEASURED_SETS)
+    parser = cell_arguments("bench.paper", __doc__ or "", models=zoo.NAMES, sets=MEASURED_SETS)
+    parser.set_defaults(model=MODELS)
     parser.add_argument("--policies", type=listed(POLICIES), default=POLICIES)
-    parser.add_argument("--repeat", type=int, default=REPEAT, help="frames of each plan")
     parser.add_argument("--fss-frames", type=int, default=FSS_FRAMES, help="frames of each group of the full search")
     parser.add_argument("--json", type=Path, help="write the result there, of one cell")
     return parser.parse_args(words)

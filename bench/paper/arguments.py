@@ -3,6 +3,21 @@
 import argparse
 from collections.abc import Callable, Collection
 
+from bench.paper.cells import KNOWN_SETS
+
+REPEAT = 11
+
+
+def cell_arguments(
+    program: str, method: str, *, models: Collection[str], sets: Collection[str]
+) -> argparse.ArgumentParser:
+    """Which cells to measure, of what is known of `models` and by default of these `sets`, and how often."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=method.partition("\n")[0])
+    parser.add_argument("--model", type=listed(models))
+    parser.add_argument("--devices", type=listed(KNOWN_SETS), default=sets)
+    parser.add_argument("--repeat", type=int, default=REPEAT, help="frames of each plan")
+    return parser
+
 
 def listed(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:
     """The type of an argument that lists some of what is known, separated by commas."""

@@ -1,6 +1,8 @@
-"""One cell measured in a lab of its own."""
+"""Cells, each measured in a lab of its own."""
 
 import json
+import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,22 @@ from legion.lab.lab_file import read_lab
 from legion.model import zoo
 
 _NORMALIZATION = "imagenet"
+
+
+def measure_missing(  # noqa: PLR0913 - what is measured, how, and where it goes
+    cells: Iterable[Cell], policies: tuple[str, ...], *, repeat: int, results: Path, anew: bool, method: str
+) -> None:
+    """Measure `policies`, none of which is the full search, in the cells that are not in the folder `results`.
+
+    All of them `anew` if so asked. See `measure_cell`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for cell in cells:
+            result = results / f"{cell.name}.json"
+            if anew or not result.exists():
+                measure_cell(
+                    cell, policies, repeat=repeat, fss_frames=0, folder=Path(folder), result=result, method=method
+                )
 
 
 def measure_cell(  # noqa: PLR0913 - what is measured, how, and where it goes
