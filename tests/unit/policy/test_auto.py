@@ -5,9 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from legion.geometry.constant_pool import ConstantPool
 from legion.model.zoo import NAMES
-from legion.plan.compile import compile_plan
 from legion.plan.program import Run
 from legion.plan.scheme import CONTROLLER
 from legion.policy.base import Choice
@@ -42,7 +40,7 @@ def test_plans_that_split_are_exact(name: str, count: int) -> None:
     programs = planning.programs(choice.scheme)
     working = [node for node, program in programs.items() if any(isinstance(s, Run) for s in program.instructions)]
     assert len(working) > 1
-    plan = compile_plan(network.model, programs, ConstantPool(network.model))
+    plan = planning.compile(programs)
     assert network.error(Interpreter(network.model, plan).run(network.feeds)) <= TOLERANCE
 
 

@@ -4,9 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legion.geometry.constant_pool import ConstantPool
 from legion.model.zoo import NAMES
-from legion.plan.compile import compile_plan
 from legion.session.stages import Planning
 from support.interpreter import Interpreter
 from support.networks import prepared, small
@@ -29,5 +27,5 @@ def test_every_plan_is_exact(name, network, speeds, links):
     profile = counted_profile(given_network.model, {f"d{place}": 10**power for place, power in enumerate(speeds)})
     planning = Planning(given_network.model, fast_links(profile, 10**links))
     programs = planning.programs(planning.choose("auto").scheme)
-    plan = compile_plan(given_network.model, programs, ConstantPool(given_network.model))
+    plan = planning.compile(programs)
     assert given_network.error(Interpreter(given_network.model, plan).run(given_network.feeds)) <= TOLERANCE
