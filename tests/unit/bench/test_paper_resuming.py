@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from bench.paper import measure
 from bench.paper.__main__ import _arguments, _policies
 from bench.paper.candidates import PROFILED
 from bench.paper.cells import POLICIES, Cell
@@ -48,3 +49,16 @@ def test_what_was_measured_of_paced_boards_is_not_taken_for_boards_with_quotas()
     paced, by_quota = Cell(model="vgg16", devices="2F"), Cell(model="vgg16", devices="2F", slow_by="quota")
     kept = {paced.profile, paced.trials, paced.shares, by_quota.profile, by_quota.trials, by_quota.shares}
     assert len(kept) == 6
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_cells_that_are_there_are_measured_again_only_if_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: bool
+) -> None:
+    there, missing = Cell(model="vgg16", devices="2F"), Cell(model="vgg16", devices="2F", slow_by="quota")
+    written(tmp_path / "vgg16-2F.json", "auto")
+    measured: dict[Cell, Path] = {}
+    monkeypatch.setattr(measure, "measure_cell", lambda cell, _, *, result, **__: measured.update({cell: result}))
+    measure.measure_missing([there, missing], ("auto",), repeat=1, results=tmp_path, anew=anew, method="")
+    assert list(measured) == ([there, missing] if anew else [missing])
+    assert measured[missing] == tmp_path / "vgg16-2F-quota.json"
