@@ -5,12 +5,13 @@ whole networks with their dense layers, a profile of the cell, plans and the fas
 medians.
 
 `python -m bench.auto`; `--model vgg16,vgg16-8bit --devices 6F` measures some cells anew. Cells that are there are
-skipped otherwise. Results go to `bench/results/auto`. Needs root, and an otherwise idle machine.
+skipped otherwise, and so are those that this machine cannot carry; it may carry them with `--time-dilation 3`. Results
+go to `bench/results/auto`. Needs root, and an otherwise idle machine.
 """
 
 from collections.abc import Sequence
 
-from bench.paper.arguments import cell_arguments, listed
+from bench.paper.arguments import add_time_dilation, cell_arguments, listed
 from bench.paper.cells import BYTES, Cell
 from bench.paper.measure import measure_missing
 from bench.results_file import RESULTS
@@ -25,10 +26,15 @@ POLICIES = ("auto", "legion", "aofl", "early-fused", "modnn", "coedge")
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for, or all that are not there."""
     parser = cell_arguments("bench.auto", __doc__ or "", models=MODELS, sets=MEASURED_SETS)
+    add_time_dilation(parser, default=1.0)
     parser.add_argument("--policies", type=listed(POLICIES), default=POLICIES)
     arguments = parser.parse_args(words)
     measure_missing(
-        (Cell(model=model, devices=devices) for model in arguments.model or MODELS for devices in arguments.devices),
+        (
+            Cell(model=model, devices=devices, time_dilation=arguments.time_dilation)
+            for model in arguments.model or MODELS
+            for devices in arguments.devices
+        ),
         arguments.policies,
         repeat=arguments.repeat,
         results=FOLDER,

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import auto, by_quota
+from bench import auto, emulations
 from bench.markdown import fill_tables, markdown_table
 from bench.paper.cells import BYTES, PAPER_RESULTS
 from bench.results_file import RESULTS, read_results
@@ -31,9 +31,9 @@ def main() -> None:
             content = read_results(name)
             blocks[name] = f"{table(content['results'])}\n{_setting([content['setting']])}"
     fill_tables(README, blocks)
-    two_ways = [_cell(path) for path in sorted(by_quota.FOLDER.glob("*.json"), key=lambda path: path.stem)]
-    if two_ways:
-        fill_tables(LAB_PAGE, {"by_quota": _of_cells(_by_quota, two_ways)})
+    emulated = [_cell(path) for path in sorted(emulations.FOLDER.glob("*.json"), key=lambda path: path.stem)]
+    if emulated:
+        fill_tables(LAB_PAGE, {"emulations": _of_cells(_emulations, emulated)})
 
 
 def _cells() -> Iterator[Any]:
@@ -87,16 +87,31 @@ def _auto(cells: Sequence[Any]) -> str:
     return markdown_table(header, rows)
 
 
-def _by_quota(cells: Sequence[Any]) -> str:
-    """Speed-ups over one board, of boards that are paced and of boards with quotas."""
+def _emulations(cells: Sequence[Any]) -> str:
+    """Speed-ups over one board by each way to emulate boards; what that board takes by its own clock."""
     rows: list[Sequence[object]] = []
     for cell in cells:
         policies = {each["policy"]: each for each in cell["policies"]}
-        one_s, way = cell["one_device"]["median_s"], cell["setting"]["lab"]["slow_by"]
-        speedups = [f"{policies[name]['speedup']:.2f}" for name in by_quota.POLICIES]
-        rows.append((cell["model"], cell["devices"], way, f"{one_s:.2f} s", *speedups, _error(policies["auto"])))
-    header = ("network", "boards", "slowed by", "one board", *by_quota.POLICIES, "its prediction")
+        lab = cell["setting"]["lab"]
+        speedups = [f"{policies[name]['speedup']:.2f}" for name in emulations.POLICIES]
+        rows.append(
+            (
+                cell["model"],
+                cell["devices"],
+                lab["slow_by"],
+                f"{_dilation(cell):g}",
+                f"{cell['one_device']['median_s'] / _dilation(cell):.2f} s",
+                *speedups,
+                _error(policies["auto"]),
+            )
+        )
+    header = ("network", "boards", "slowed by", "time dilation", "one board", *emulations.POLICIES, "its prediction")
     return markdown_table(header, rows)
+
+
+def _dilation(cell: Any) -> float:
+    """How many seconds here one of its boards' took."""
+    return cell["setting"]["lab"].get("time_dilation", 1.0)
 
 
 def _exactness(results: Any) -> str:

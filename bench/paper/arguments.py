@@ -19,6 +19,13 @@ def cell_arguments(
     return parser
 
 
+def add_time_dilation(parser: argparse.ArgumentParser, default: float) -> None:
+    """How slow the motion of labs is, for machines that are too slow for the boards."""
+    parser.add_argument(
+        "--time-dilation", type=float, default=default, help="how many seconds here one of the boards' takes"
+    )
+
+
 def listed(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:
     """The type of an argument that lists some of what is known, separated by commas."""
 

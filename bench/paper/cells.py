@@ -45,10 +45,16 @@ class Cell:
     model: str
     devices: str
     slow_by: SlowBy = "pacing"
+    time_dilation: float = 1.0
 
     @property
     def name(self) -> str:
-        return f"{self.model}-{self.devices}{'' if self.slow_by == 'pacing' else f'-{self.slow_by}'}"
+        slowed = "" if self.slow_by == "pacing" else f"-{self.slow_by}"
+        return f"{self.model}-{self.devices}{slowed}{self.slow_motion}"
+
+    @property
+    def slow_motion(self) -> str:
+        return "" if self.time_dilation == 1 else f"-dilated-{self.time_dilation:g}"
 
     @property
     def zoo_name(self) -> str:

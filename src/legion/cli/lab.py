@@ -85,7 +85,8 @@ def _setting(lab_file: Path) -> Setting:
 def _table(state: LabState) -> Table:
     setting = state.setting
     owner = "its owner is gone; `legion lab down` removes it" if state.abandoned else "up"
-    table = Table(title=f"lab {state.id}: {owner}, slowed down by {setting.slow_by}, links by {setting.network}")
+    emulation = f"slowed down by {setting.slow_by}, links by {setting.network}, time dilation {setting.time_dilation:g}"
+    table = Table(title=f"lab {state.id}: {owner}, {emulation}")
     for heading in ("device", "speed", "memory", "link", "worker"):
         table.add_column(heading)
     for board, worker in zip(setting.boards, _workers_run(state), strict=True):

@@ -1,5 +1,6 @@
 """Whether this machine can carry a lab: emulated boards must not get in one another's way."""
 
+import math
 from collections.abc import Sequence
 
 from legion.errors import InfeasibleError
@@ -42,14 +43,16 @@ def check_capacity(setting: Setting, cores: int, memory_bytes: int) -> None:
         if board.speed > 1:
             raise InfeasibleError(
                 f"{board.name} would be {board.speed:.2f} times as fast as a core of this machine, so it cannot be "
-                "emulated here; give it a speed of 1 or less"
+                "emulated here; give it a speed of 1 or less, or the lab a time_dilation of "
+                f"{math.ceil(setting.time_dilation * board.speed)}"
             )
     speeds = sum(board.speed for board in setting.boards)
     usable = cores - RESERVED_CORES
     if speeds > usable:
         raise InfeasibleError(
             f"the speeds add up to {speeds:.2f} cores, and this machine has {cores}, of which {RESERVED_CORES} are "
-            f"kept for the controller and the network; use fewer or slower devices, {usable:.2f} in all"
+            f"kept for the controller and the network; use fewer or slower devices, {usable:.2f} in all, or a "
+            f"time_dilation of {math.ceil(setting.time_dilation * speeds / usable)}"
         )
     asked_bytes = sum(board.memory_bytes or 0 for board in setting.boards)
     usable_bytes = memory_bytes - RESERVED_MEMORY_BYTES

@@ -140,6 +140,12 @@ def _prepare(setting: Setting, *, stays: bool, cold: bool) -> LabState:
 def check_setting(setting: Setting) -> None:
     """Raise InfeasibleError or InputError for a setting that this machine or this user cannot have."""
     check_capacity(setting, len(os.sched_getaffinity(0)), psutil.virtual_memory().total)
+    if setting.time_dilation > 1:
+        _logger.warning(
+            "the lab is in slow motion: a second of its boards takes %g s, and all times that follow are as many times "
+            "longer than theirs; ratios of times are as they would be",
+            setting.time_dilation,
+        )
     if setting.network == "namespaces":
         if os.geteuid() != 0:
             raise InputError("network namespaces need root; run it as root, or set network to transport")

@@ -44,6 +44,7 @@ class _LabFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: tuple[_DeviceEntry, ...]
     slow_by: SlowBy = "pacing"
     network: Network | None = None
+    time_dilation: Annotated[float, msgspec.Meta(ge=1)] = 1.0
 
 
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,12 +76,13 @@ def read_lab(path: str | Path, convolutions_here_s: Callable[[], float]) -> Sett
     derived = any(entry.preset is not None and entry.speed is None for entry in content.devices)
     here_s = convolutions_here_s() if derived else 0.0
     boards = tuple(_board(path, entry, preset, here_s) for entry, preset in zip(content.devices, presets, strict=True))
-    return Setting(
+    setting = Setting(
         boards=boards,
         controller=_link(content.controller.link_mbit_per_s, content.controller.delay_ms),
         slow_by=content.slow_by,
         network=content.network or ("namespaces" if os.geteuid() == 0 else "transport"),
     )
+    return setting.dilated(content.time_dilation)
 
 
 def read_preset(name: str) -> Preset:

@@ -20,7 +20,6 @@ MAX_DEVICES = 250
 
 _NAMESPACES = Path("/run/netns")
 _CABLE = "eth0"
-_BURST_S = 1e-3
 _LEAST_BURST_BYTES = 1600
 _LARGEST_BURST_BYTES = 1 << 16
 """What passes at once, and the largest packet that the stack hands over, between one Ethernet frame and what the
@@ -130,7 +129,7 @@ def _shape(namespace: str, interface: str, link: Link) -> None:
 
 
 def _burst_bytes(link: Link) -> int:
-    return min(max(_LEAST_BURST_BYTES, round(link.bandwidth_bytes_per_s * _BURST_S)), _LARGEST_BURST_BYTES)
+    return min(max(_LEAST_BURST_BYTES, round(link.bandwidth_bytes_per_s * link.burst_s)), _LARGEST_BURST_BYTES)
 
 
 def _end_processes(namespace: str) -> None:

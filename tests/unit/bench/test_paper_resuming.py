@@ -9,6 +9,8 @@ from bench.paper.__main__ import _arguments, _policies
 from bench.paper.candidates import PROFILED
 from bench.paper.cells import POLICIES, Cell
 
+from legion.errors import InfeasibleError
+
 
 def written(path: Path, *policies: str) -> Path:
     path.write_text(json.dumps({"policies": [{"policy": name} for name in policies]}), encoding="utf-8")
@@ -45,10 +47,15 @@ def test_every_policy_says_which_parts_of_the_profile_it_needs() -> None:
     assert set(POLICIES) == set(PROFILED)
 
 
-def test_what_was_measured_of_paced_boards_is_not_taken_for_boards_with_quotas() -> None:
-    paced, by_quota = Cell(model="vgg16", devices="2F"), Cell(model="vgg16", devices="2F", slow_by="quota")
-    kept = {paced.profile, paced.trials, paced.shares, by_quota.profile, by_quota.trials, by_quota.shares}
-    assert len(kept) == 6
+def test_what_was_measured_in_one_emulation_is_not_taken_for_another() -> None:
+    emulated = [
+        Cell(model="vgg16", devices="2F"),
+        Cell(model="vgg16", devices="2F", slow_by="quota"),
+        Cell(model="vgg16", devices="2F", time_dilation=3),
+        Cell(model="vgg16", devices="2F", slow_by="quota", time_dilation=3),
+    ]
+    kept = {path for cell in emulated for path in (cell.profile, cell.trials, cell.shares)}
+    assert len(kept) == 12
 
 
 @pytest.mark.parametrize("anew", [False, True])
@@ -62,3 +69,20 @@ def test_cells_that_are_there_are_measured_again_only_if_asked(
     measure.measure_missing([there, missing], ("auto",), repeat=1, results=tmp_path, anew=anew, method="")
     assert list(measured) == ([there, missing] if anew else [missing])
     assert measured[missing] == tmp_path / "vgg16-2F-quota.json"
+
+
+def test_what_cannot_be_carried_is_named_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured: list[Cell] = []
+
+    def carry(cell: Cell, *_: object, **__: object) -> None:
+        if cell.time_dilation == 1:
+            raise InfeasibleError("too fast")
+        measured.append(cell)
+
+    monkeypatch.setattr(measure, "measure_cell", carry)
+    cells = [Cell(model="vgg16", devices="6F", time_dilation=time_dilation) for time_dilation in (1.0, 3.0)]
+    measure.measure_missing(cells, ("auto",), repeat=1, results=tmp_path, anew=False, method="")
+    assert measured == cells[1:]
+    assert "vgg16-6F is left out: too fast" in capsys.readouterr().out

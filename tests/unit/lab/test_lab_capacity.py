@@ -23,8 +23,9 @@ def test_what_fits_passes() -> None:
 @pytest.mark.parametrize(
     ("subject", "complaint"),
     [
-        (setting(0.9, 0.7), r"add up to 1\.60 cores, and this machine has 2.*1\.50 in all"),
-        (setting(1.2), r"b0 would be 1\.20 times as fast"),
+        (setting(0.9, 0.7), r"add up to 1\.60 cores, and this machine has 2.*1\.50 in all.*time_dilation of 2"),
+        (setting(2.4, 2.4).dilated(2), r"b0 would be 1\.20 times as fast.*time_dilation of 3"),
+        (setting(3.0, 3.0).dilated(3), r"add up to 2\.00 cores.*time_dilation of 4"),
         (
             setting(0.1, 0.1, memory_bytes=4_000_000_000),
             r"add up to 8000 MB, and this machine has 8000 MB.*1000 are kept",

@@ -73,6 +73,13 @@ def test_a_preset_gives_what_the_file_does_not(tmp_path: Path) -> None:
     assert second.memory_bytes == 100_000_000
 
 
+def test_a_lab_in_slow_motion(tmp_path: Path) -> None:
+    text = '[[devices]]\nname = "a"\nspeed = 0.1\nlink_mbit_per_s = 80\ndelay_ms = 1\n' + CONTROLLER
+    as_it_is = read_lab(lab_file(tmp_path, text), not_asked)
+    assert as_it_is.time_dilation == 1
+    assert read_lab(lab_file(tmp_path, "time_dilation = 4\n" + text), not_asked) == as_it_is.dilated(4)
+
+
 def test_a_stated_speed_needs_no_measuring(tmp_path: Path) -> None:
     text = '[[devices]]\nname = "a"\npreset = "odroid-xu4"\nspeed = 0.1\n'
     (board,) = read_lab(lab_file(tmp_path, CONTROLLER + text), not_asked).boards

@@ -25,6 +25,26 @@ def test_the_weaker_emulation_says_so(caplog: pytest.LogCaptureFixture) -> None:
     assert "weaker emulation" in caplog.text
 
 
+def test_slow_motion_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    check_setting(WEAKER)
+    assert "slow motion" not in caplog.text
+    check_setting(WEAKER.dilated(2.5))
+    assert "a second of its boards takes 2.5 s" in caplog.text
+
+
+def test_in_slow_motion_everything_takes_as_many_times_longer() -> None:
+    there = Link(bandwidth_bytes_per_s=12e6, delay_s=0.002)
+    board = Board(name="a", speed=0.9, memory_bytes=1_000_000, link=there)
+    slow = replace(WEAKER, boards=(board,), controller=DELAYED).dilated(3)
+    here = Link(bandwidth_bytes_per_s=4e6, delay_s=0.006, burst_s=3 * there.burst_s)
+    assert slow.boards == (Board(name="a", speed=0.3, memory_bytes=1_000_000, link=here),)
+    assert slow.controller == DELAYED.dilated(3)
+    assert slow.time_dilation == 3
+    # The same bytes pass at once.
+    assert here.bandwidth_bytes_per_s * here.burst_s == there.bandwidth_bytes_per_s * there.burst_s
+
+
 @pytest.mark.parametrize(
     ("setting", "complaint"),
     [
