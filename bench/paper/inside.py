@@ -18,7 +18,7 @@ from legion.model.model import Model
 from legion.model.onnx_import import load_model
 from legion.plan.scheme import Scheme
 from legion.policy.policies import policy_named
-from legion.profile.samples import Profile
+from legion.profile.samples import MeasurementPolicy, Profile
 from legion.profile.store import read_profile, write_profile
 from legion.session.cluster import Cluster, connect
 from legion.session.stages import profile_devices
@@ -72,7 +72,9 @@ def _profile(model: Model, cluster: Cluster, job: Job) -> Profile:
     known = read_profile(path) if path.exists() else None
     learns = any(policy_named(policy).learns for policy in job.policies)
     begun_s = perf_counter()
-    profile = profile_devices(model, cluster, known=known, training=learns)
+    as_usual = MeasurementPolicy()
+    dilated = replace(as_usual, budget_s=as_usual.budget_s * job.cell.time_dilation)
+    profile = profile_devices(model, cluster, known=known, training=learns, policy=dilated)
     print(f"profile: {perf_counter() - begun_s:.1f} s", flush=True)
     write_profile(profile, path)
     return profile
