@@ -17,6 +17,9 @@ at 32 kB, TCP over loopback stalls for 40 ms per segment."""
 _UNSENT_BYTES = 4 << 10
 """A tensor is released when no more than this is left of it that TCP has not sent: what the kernel still holds would
 compete with the next tensor for the port, and be late by as long as that one takes."""
+_COPIED_BYTES = 12 << 10
+"""Smaller messages are copied, and not waited for: that one has been handed over is told by way of three threads, which
+takes as long as such a message is on the wire."""
 _UNSENT_OPTION: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 _RELEASE_POLL_S = 0.05
 
@@ -24,7 +27,7 @@ _RELEASE_POLL_S = 0.05
 class ZeroMqOutPort:
     """One PUSH socket per peer; `push` makes them.
 
-    Messages of 4 kB or more are sent from where they lie, and `send` waits until they are out; smaller ones are copied.
+    Messages of 12 kB or more are sent from where they lie, and `send` waits until they are out; others are copied.
     """
 
     def __init__(self, push: "Callable[[], zmq.Socket[bytes]]") -> None:
@@ -63,7 +66,7 @@ class _WayOut:
     def __init__(self, push: "zmq.Socket[bytes]", address: str) -> None:
         self._push = push
         self._push.setsockopt(zmq.SNDBUF, _SEND_BUFFER_BYTES)
-        self._push.copy_threshold = _UNSENT_BYTES
+        self._push.copy_threshold = _COPIED_BYTES
         self._connected = push.get_monitor_socket(zmq.EVENT_CONNECTED)
         self._descriptor: int | None = None
         host, port = resolve(address)

@@ -76,7 +76,7 @@ def test_tensors_arrive_in_order_and_as_sent(kind: str, transport: Transport) ->
     receiver, port = transport.listen(FREE[kind]), transport.out_port()
     host, _ = split_address(receiver.address)
     port.connect({"pi": f"{host}:{receiver.data_port}"})
-    arrays = [np.full(size, index, np.uint8) for index, size in enumerate((1, 100_000, 3_000_000, 0, 70_000))]
+    arrays = [np.full(size, index, np.uint8) for index, size in enumerate((1, 100_000, 3_000_000, 0, 8_000, 70_000))]
     for index, array in enumerate(arrays):
         sent = array.copy()
         assert port.send("pi", [b"%d" % index, sent.data], never)
@@ -148,6 +148,17 @@ def test_a_cancelled_send_ends(kind: str, transport: Transport) -> None:
     answers = iter([False, False, True, True, True])
     cancelled: Callable[[], bool] = (lambda: next(answers)) if kind == "zeromq" else (lambda: True)
     assert not port.send("pi", [b"header", np.ones(1_000_000, np.uint8).data], cancelled)
+    port.close()
+
+
+@pytest.mark.parametrize("kind", ["zeromq"])
+@pytest.mark.parametrize(("size_bytes", "waited_for"), [(10_000, False), (20_000, True)])
+def test_what_is_as_short_as_a_halo_is_not_waited_for(transport: Transport, size_bytes: int, waited_for: bool) -> None:
+    """Nobody takes it; only who waits asks whether it is cancelled, time and again."""
+    port = transport.out_port()
+    port.connect({"pi": "127.0.0.1:9"})
+    answers = iter([False, True, True])
+    assert port.send("pi", [b"header", np.ones(size_bytes, np.uint8).data], lambda: next(answers)) is not waited_for
     port.close()
 
 
