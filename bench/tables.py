@@ -31,9 +31,13 @@ def main() -> None:
             content = read_results(name)
             blocks[name] = f"{table(content['results'])}\n{_setting([content['setting']])}"
     fill_tables(README, blocks)
-    emulated = [_cell(path) for path in sorted(emulations.FOLDER.glob("*.json"), key=lambda path: path.stem)]
-    if emulated:
-        fill_tables(LAB_PAGE, {"emulations": _of_cells(_emulations, emulated)})
+    on_the_lab_page = {
+        "emulations": (_emulations, emulations.FOLDER.glob("*.json")),
+        "slow_motion": (_auto, auto.FOLDER.glob("*-dilated-*.json")),
+    }
+    for name, (table, paths) in on_the_lab_page.items():
+        if found := [_cell(path) for path in sorted(paths, key=lambda path: path.stem)]:
+            fill_tables(LAB_PAGE, {name: _of_cells(table, found)})
 
 
 def _cells() -> Iterator[Any]:
@@ -61,7 +65,7 @@ def _error(policy: Any) -> str:
 
 
 def _auto(cells: Sequence[Any]) -> str:
-    """Speed-ups over one board, and how far the planner's prediction was off.
+    """Speed-ups over one board, and how far the planner's prediction was off; seconds are the boards' own.
 
     Where bytes travel, the planner's is also told over one board that is fed floats, of that cell's run.
     """
@@ -74,12 +78,12 @@ def _auto(cells: Sequence[Any]) -> str:
             (
                 cell["model"],
                 cell["devices"],
-                f"{cell['one_device']['median_s']:.3f} s",
+                f"{cell['one_device']['median_s'] / _dilation(cell):.3f} s",
                 *(f"{policies[name]['speedup']:.2f}" for name in COMPARED),
                 f"{float_s / planned['median_s']:.2f}"
                 if (float_s := fed_floats_s.get((cell["model"], cell["devices"])))
                 else "",
-                f"{planned['median_s']:.3f} s",
+                f"{planned['median_s'] / _dilation(cell):.3f} s",
                 _error(planned),
             )
         )
@@ -88,7 +92,7 @@ def _auto(cells: Sequence[Any]) -> str:
 
 
 def _emulations(cells: Sequence[Any]) -> str:
-    """Speed-ups over one board by each way to emulate boards; what that board takes by its own clock."""
+    """Speed-ups over one board by each way to emulate boards; seconds are the boards' own."""
     rows: list[Sequence[object]] = []
     for cell in cells:
         policies = {each["policy"]: each for each in cell["policies"]}
