@@ -65,8 +65,10 @@ def test_links_paced_in_the_transport(user: User) -> None:
 
 
 @pytest.mark.skipif(available_cores() == 1, reason="on a single core nobody is kept out of another's caches")
-def test_boards_that_fit_onto_a_core_take_turns(user: User) -> None:
-    lab = user.lab_file("speed = 0.1", "speed = 0.2", top='network = "transport"')
+@pytest.mark.parametrize(("speeds", "dilation"), [((0.1, 0.2), 1), ((0.4, 0.8), 4)])
+def test_boards_that_fit_onto_a_core_take_turns(user: User, speeds: tuple[float, float], dilation: int) -> None:
+    boards = (f"speed = {speed}" for speed in speeds)
+    lab = user.lab_file(*boards, top=f'network = "transport"\ntime_dilation = {dilation}')
     listing = [sys.executable, "-c", "from pathlib import Path; print(*Path('{cluster}').parent.glob('turns-*'))"]
     assert [Path(path).name for path in user.legion("lab", "run", lab, "--", *listing).split()] == ["turns-0"]
 
