@@ -50,11 +50,8 @@ class Cell:
     @property
     def name(self) -> str:
         slowed = "" if self.slow_by == "pacing" else f"-{self.slow_by}"
-        return f"{self.model}-{self.devices}{slowed}{self.slow_motion}"
-
-    @property
-    def slow_motion(self) -> str:
-        return "" if self.time_dilation == 1 else f"-dilated-{self.time_dilation:g}"
+        dilated = "" if self.time_dilation == 1 else f"-dilated-{self.time_dilation:g}"
+        return f"{self.model}-{self.devices}{slowed}{dilated}"
 
     @property
     def zoo_name(self) -> str:

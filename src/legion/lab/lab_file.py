@@ -20,6 +20,7 @@ _BYTES_PER_MB = 1_000_000
 
 _Positive = Annotated[float, msgspec.Meta(gt=0)]
 _PositiveCount = Annotated[int, msgspec.Meta(gt=0)]
+_Dilation = Annotated[float, msgspec.Meta(ge=1, le=1000)]
 _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class _LabFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: tuple[_DeviceEntry, ...]
     slow_by: SlowBy = "pacing"
     network: Network | None = None
-    time_dilation: Annotated[float, msgspec.Meta(ge=1)] = 1.0
+    time_dilation: _Dilation = 1.0
 
 
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -106,6 +106,8 @@ def test_every_preset_reads_and_names_its_source(name: str) -> None:
         (CONTROLLER + '[[devices]]\nname = "controller"\nspeed = 1\nlink_mbit_per_s = 5', "named 'controller'"),
         (CONTROLLER + '[[devices]]\nname = "a"\npreset = "abacus"', "no preset 'abacus'; there are firefly-rk3399"),
         ('slow_by = "magic"\n' + CONTROLLER + "[[devices]]", "slow_by"),
+        ("time_dilation = 0.5\n" + CONTROLLER + "[[devices]]", r">= 1\.0.*time_dilation"),
+        ("time_dilation = inf\n" + CONTROLLER + "[[devices]]", r"<= 1000\.0.*time_dilation"),
         ("[controller", "not valid TOML"),
     ],
 )
