@@ -10,9 +10,10 @@ go to `bench/results/auto`. Needs root, and an otherwise idle machine.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from bench.paper.arguments import add_time_dilation, cell_arguments, listed
-from bench.paper.cells import BYTES, Cell
+from bench.paper.arguments import add_time_dilation, asked_cells, cell_arguments, listed
+from bench.paper.cells import BYTES
 from bench.paper.measure import measure_missing
 from bench.results_file import RESULTS
 
@@ -30,11 +31,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--policies", type=listed(POLICIES), default=POLICIES)
     arguments = parser.parse_args(words)
     measure_missing(
-        (
-            Cell(model=model, devices=devices, time_dilation=arguments.time_dilation)
-            for model in arguments.model or MODELS
-            for devices in arguments.devices
-        ),
+        (replace(cell, time_dilation=arguments.time_dilation) for cell in asked_cells(arguments, MODELS)),
         arguments.policies,
         repeat=arguments.repeat,
         results=FOLDER,

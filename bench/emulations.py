@@ -10,9 +10,10 @@ otherwise idle machine.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from bench.paper.arguments import add_time_dilation, cell_arguments
-from bench.paper.cells import MODELS, Cell
+from bench.paper.arguments import add_time_dilation, asked_cells, cell_arguments
+from bench.paper.cells import MODELS
 from bench.paper.measure import measure_missing
 from bench.results_file import RESULTS
 from legion.lab.setting import SlowBy
@@ -32,9 +33,8 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     measure_missing(
         (
-            Cell(model=model, devices=devices, slow_by=slow_by, time_dilation=time_dilation)
-            for model in arguments.model or MEASURED_MODELS
-            for devices in arguments.devices
+            replace(cell, slow_by=slow_by, time_dilation=time_dilation)
+            for cell in asked_cells(arguments, MEASURED_MODELS)
             for slow_by in SLOWED_BY
             for time_dilation in (1.0, arguments.time_dilation)
         ),

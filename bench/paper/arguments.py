@@ -1,9 +1,9 @@
 """Arguments that the benchmarks on emulated boards share."""
 
 import argparse
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
-from bench.paper.cells import KNOWN_SETS
+from bench.paper.cells import KNOWN_SETS, Cell
 
 REPEAT = 11
 
@@ -17,6 +17,13 @@ def cell_arguments(
     parser.add_argument("--devices", type=listed(KNOWN_SETS), default=sets)
     parser.add_argument("--repeat", type=int, default=REPEAT, help="frames of each plan")
     return parser
+
+
+def asked_cells(arguments: argparse.Namespace, models: Collection[str]) -> Iterator[Cell]:
+    """The cells that arguments of such a parser ask for; of these `models` where they name none."""
+    for model in arguments.model or models:
+        for devices in arguments.devices:
+            yield Cell(model=model, devices=devices)
 
 
 def add_time_dilation(parser: argparse.ArgumentParser, default: float) -> None:

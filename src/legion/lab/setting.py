@@ -14,7 +14,7 @@ Network = Literal["namespaces", "transport"]
 class Link:
     """A node's link, the same both ways; `delay_s` is added on each way.
 
-    After a pause, what it carries in `burst_s` passes at once.
+    After a pause, what it carries in `burst_s` passes at once; `legion.lab.namespaces` says why not less.
     """
 
     bandwidth_bytes_per_s: float
