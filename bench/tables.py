@@ -1,6 +1,5 @@
 """Writes the tables of the README, and of the lab's page, from the results."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from bench import auto, emulations
 from bench.markdown import fill_tables, markdown_table
+from bench.paper.cell_files import read_result, time_dilation
 from bench.paper.cells import BYTES, PAPER_RESULTS
 from bench.results_file import RESULTS, read_results
 
@@ -36,7 +36,7 @@ def main() -> None:
         "slow_motion": (_auto, auto.FOLDER.glob("*-dilated-*.json")),
     }
     for name, (table, paths) in on_the_lab_page.items():
-        if found := [_cell(path) for path in sorted(paths, key=lambda path: path.stem)]:
+        if found := [read_result(path) for path in sorted(paths, key=lambda path: path.stem)]:
             fill_tables(LAB_PAGE, {name: _of_cells(table, found)})
 
 
@@ -47,11 +47,7 @@ def _cells() -> Iterator[Any]:
             path.stem: path for folder in (PAPER_RESULTS, auto.FOLDER) for path in folder.glob(f"*-{devices}.json")
         }
         for name in sorted(found):
-            yield _cell(found[name])
-
-
-def _cell(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+            yield read_result(found[name])
 
 
 def _of_cells(table: Callable[[Sequence[Any]], str], cells: Sequence[Any]) -> str:
@@ -78,12 +74,12 @@ def _auto(cells: Sequence[Any]) -> str:
             (
                 cell["model"],
                 cell["devices"],
-                f"{cell['one_device']['median_s'] / _dilation(cell):.3f} s",
+                f"{cell['one_device']['median_s']:.3f} s",
                 *(f"{policies[name]['speedup']:.2f}" for name in COMPARED),
                 f"{float_s / planned['median_s']:.2f}"
                 if (float_s := fed_floats_s.get((cell["model"], cell["devices"])))
                 else "",
-                f"{planned['median_s'] / _dilation(cell):.3f} s",
+                f"{planned['median_s']:.3f} s",
                 _error(planned),
             )
         )
@@ -103,19 +99,14 @@ def _emulations(cells: Sequence[Any]) -> str:
                 cell["model"],
                 cell["devices"],
                 lab["slow_by"],
-                f"{_dilation(cell):g}",
-                f"{cell['one_device']['median_s'] / _dilation(cell):.2f} s",
+                f"{time_dilation(cell['setting']):g}",
+                f"{cell['one_device']['median_s']:.2f} s",
                 *speedups,
                 _error(policies["auto"]),
             )
         )
     header = ("network", "boards", "slowed by", "time dilation", "one board", *emulations.POLICIES, "its prediction")
     return markdown_table(header, rows)
-
-
-def _dilation(cell: Any) -> float:
-    """How many seconds here one of its boards' took."""
-    return cell["setting"]["lab"].get("time_dilation", 1.0)
 
 
 def _exactness(results: Any) -> str:

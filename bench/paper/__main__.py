@@ -12,9 +12,10 @@ What choosing took counts, by part: layers and training layers (measured on all 
 are those of the slowest), links (one after the other), and trials. Of the full search the trials alone count.
 
 `python -m bench.paper --model vgg16 --devices 6F --policies full-search,legion --repeat 11 --json out.json`; without
-choices the whole table, one file per cell in `bench/results/paper`, cells that are there being skipped. An interrupted
-run goes on where it was: profiles, trials and the calibration are kept in `bench/results/paper/trials`; remove
-that folder when the machine or the code has changed. Needs root, and an otherwise idle machine.
+choices the whole table, one file per cell in `bench/results/paper`, cells that are there being skipped. A machine that
+is too slow for some boards may carry them with `--time-dilation 3`; tables are of the boards' own seconds. An
+interrupted run goes on where it was: profiles, trials and the calibration are kept in `bench/results/paper/trials`;
+remove that folder when the machine or the code has changed. Needs root, and an otherwise idle machine.
 """
 
 import argparse
@@ -22,10 +23,11 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from bench.paper.arguments import asked_cells, cell_arguments, listed
+from bench.paper.arguments import add_time_dilation, asked_cells, cell_arguments, listed
 from bench.paper.cells import MEASURED_SETS, MODELS, POLICIES
 from bench.paper.measure import measure_cell
 from legion.model import zoo
@@ -36,7 +38,7 @@ FSS_FRAMES = 3
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for."""
     arguments = _arguments(words)
-    cells = list(asked_cells(arguments, MODELS))
+    cells = [replace(cell, time_dilation=arguments.time_dilation) for cell in asked_cells(arguments, MODELS)]
     if arguments.json is not None and len(cells) > 1:
         sys.exit("--json takes the result of one cell; give one model and one set of devices")
     with tempfile.TemporaryDirectory() as folder:
@@ -61,6 +63,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = cell_arguments("bench.paper", __doc__ or "", models=zoo.NAMES, sets=MEASURED_SETS)
+    add_time_dilation(parser, default=1.0)
     parser.add_argument("--policies", type=listed(POLICIES), default=POLICIES)
     parser.add_argument("--fss-frames", type=int, default=FSS_FRAMES, help="frames of each group of the full search")
     parser.add_argument("--json", type=Path, help="write the result there, of one cell")

@@ -1,6 +1,7 @@
 """What was measured and what was published, read back from their files."""
 
 import csv
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +48,41 @@ def places() -> list[Place]:
 
 
 def read_cells(folder: Path) -> Cells:
-    """All cells whose results lie in a folder, in the order of the tables; raises msgspec's error for another file."""
-    found = [msgspec.json.decode(path.read_bytes(), type=CellFile) for path in folder.glob("*.json")]
+    """All cells whose results lie in a folder, in the order of the tables, as `read_result` gives them.
+
+    Of a place that was measured more than once, what was measured in the least slow motion.
+    """
+    found = [msgspec.convert(read_result(path), type=CellFile) for path in folder.glob("*.json")]
+    found.sort(key=lambda cell: time_dilation(cell.setting), reverse=True)
     by_place = {(cell.model, cell.devices): cell for cell in found}
     return {place: by_place[place] for place in places() if place in by_place}
+
+
+def read_result(path: Path) -> Any:
+    """A cell's result as plain JSON, whose seconds are those of its boards; the setting is left as it is."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    by = time_dilation(content["setting"])
+    return {name: value if name == "setting" else _less_dilated(value, by) for name, value in content.items()}
+
+
+def time_dilation(setting: Mapping[str, Any]) -> float:
+    """How many seconds here one of the boards' took, by a result's setting."""
+    return setting["lab"].get("time_dilation", 1.0)
+
+
+def _less_dilated(value: Any, by: float, *, seconds: bool = False) -> Any:
+    """With all numbers divided that stand under a name that ends in `_s`."""
+    match value:
+        case dict():
+            return {
+                name: _less_dilated(each, by, seconds=seconds or name.endswith("_s")) for name, each in value.items()
+            }
+        case list():
+            return [_less_dilated(each, by, seconds=seconds) for each in value]
+        case float() if seconds:
+            return value / by
+        case _:
+            return value
 
 
 def read_published() -> Published:

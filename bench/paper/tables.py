@@ -5,7 +5,7 @@ from statistics import mean, median
 
 from bench.markdown import markdown_table
 from bench.paper.candidates import LEAST_COST
-from bench.paper.cell_files import CellFile, Cells, Published, places
+from bench.paper.cell_files import CellFile, Cells, Published, places, time_dilation
 from bench.paper.cells import FSS, POLICIES, WILD_CARD
 from bench.paper.cost_tables import cost_table, profiling_table, ratio_table
 from bench.paper.errors import ERROR_HEADER, Errors, error_cells, errors_of, latency_pairs, run_pairs, transfer_pairs
@@ -118,7 +118,7 @@ def overrun_table(cells: Cells, _: Published) -> str:
 
 
 def setting_table(cells: Cells, _: Published) -> str:
-    """Where and when each cell was measured."""
+    """Where and when each cell was measured; one device's time is, as all seconds of tables, the boards' own."""
     rows = [
         [
             *place,
@@ -127,6 +127,7 @@ def setting_table(cells: Cells, _: Published) -> str:
             f"{cell.setting['processor']}, {cell.setting['cores']} cores",
             f"{cell.setting['python']}, {cell.setting['versions']['onnxruntime']}",
             f"{1e3 * cell.one_device.median_s:.0f} ms",
+            f"{time_dilation(cell.setting):g}",
             str(cell.setting["repeat"]),
         ]
         for place, cell in cells.items()
@@ -139,6 +140,7 @@ def setting_table(cells: Cells, _: Published) -> str:
         "processor",
         "Python, ONNX Runtime",
         "one device",
+        "time dilation",
         "frames",
     )
     return markdown_table(header, rows)

@@ -48,6 +48,7 @@ def cells(*policies: MeasuredPolicy, groups: tuple[MeasuredGroup, ...] = ()) -> 
         "python": "3.11",
         "versions": {"onnxruntime": "1"},
         "repeat": 3,
+        "lab": {},
     }
     cell = CellFile(
         model=PLACE[0],
@@ -106,6 +107,32 @@ def test_cells_are_read_back_in_the_order_of_the_tables(tmp_path: Path) -> None:
             json.dumps({"method": "said", **content, "model": model, "devices": devices}), encoding="utf-8"
         )
     assert list(read_cells(tmp_path)) == places()[:3]
+
+
+def test_cells_in_slow_motion_are_told_in_their_boards_seconds_and_give_way_to_those_in_real_time(
+    tmp_path: Path,
+) -> None:
+    group = MeasuredGroup(
+        first=0,
+        end=1,
+        latency_s=(2.0,),
+        run_s={"a": (1.5,)},
+        overrun_s=(0.0,),
+        predicted_run_s={"aofl": {"a": 1.25}},
+        predicted_s={"parallel": 2.5},
+    )
+    (cell,) = cells(policy("legion", 1.0, 4.0), groups=(group,)).values()
+    slow = {**msgspec.to_builtins(cell), "setting": {**cell.setting, "lab": {"time_dilation": 2.0}}}
+    (tmp_path / "vgg16-2F-dilated-2.json").write_text(json.dumps(slow), encoding="utf-8")
+    read = read_cells(tmp_path)[PLACE]
+    assert (read.one_device.median_s, read.policies[0].latency_s, read.policies[0].speedup) == (1.0, (0.5,) * 3, 2.0)
+    assert read.policies[0].profiling["total"] == ProfilingCost(
+        device_busy_s=4.0, wall_s=2.0, bytes_moved=4_000_000, segments=4
+    )
+    assert (read.groups[0].run_s, read.groups[0].predicted_s) == ({"a": (0.75,)}, {"parallel": 1.25})
+    assert read.groups[0].predicted_run_s == {"aofl": {"a": 0.625}}
+    (tmp_path / "vgg16-2F.json").write_text(json.dumps(msgspec.to_builtins(cell)), encoding="utf-8")
+    assert read_cells(tmp_path)[PLACE].one_device.median_s == 2.0
 
 
 def test_published_figures_and_policies_are_of_known_names() -> None:
