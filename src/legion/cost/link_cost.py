@@ -91,7 +91,8 @@ def ring_step_s(ports: Sequence[Ports], handling_s: Sequence[float], size_bytes:
     """What a step of a ring takes by the devices' links to the controller: see `RingSample`.
 
     All wait for one another, so that a step takes everywhere what it takes in the mean: handling at both ends,
-    `handling_s` of each device, and the way to the next. But it takes no less than a message fills any of the ways.
+    `handling_s` of each device, and the way to the next. But it takes no less than a message fills any of the ways,
+    beside which runs, that do not count, take nothing.
     """
     ways = [between(ports[place - 1], port) for place, port in enumerate(ports)]
     alone_s = mean(way.seconds(size_bytes) for way in ways) + mean(handling_s)

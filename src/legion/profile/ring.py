@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class RingSample:
     """Each of `devices` sends small messages to the next, the last one to the first, and all do so at the same time.
 
-    Whoever has heard from the one before sends again. `seconds` pass from one such message to the next, one entry per
-    round: handling at both ends and the way between, averaged over the ring.
+    Whoever has heard from the one before runs something and sends again. `seconds` pass from one such message to the
+    next, without these runs, one entry per round: handling at both ends and the way between, averaged over the ring.
     """
 
     devices: tuple[str, ...]
