@@ -12,9 +12,9 @@ What choosing took counts, by part: layers and training layers (measured on all 
 are those of the slowest), links (one after the other), and trials. Of the full search the trials alone count.
 
 `python -m bench.paper --model vgg16 --devices 6F --policies full-search,legion --repeat 11 --json out.json`; without
-choices the whole table, one file per cell in `bench/results/paper`, cells that are there being skipped. A machine that
-is too slow for some boards may carry them with `--time-dilation 3`; tables are of the boards' own seconds. An
-interrupted run goes on where it was: profiles, trials and the calibration are kept in `bench/results/paper/trials`;
+choices the whole table, one file per cell in `bench/results/paper`, cells that are there being skipped, and
+those that this machine cannot carry; it may carry them with `--time-dilation 3`: tables are of the boards' own seconds.
+An interrupted run goes on where it was: profiles, trials and the calibration are kept in `bench/results/paper/trials`;
 remove that folder when the machine or the code has changed. Needs root, and an otherwise idle machine.
 """
 
@@ -29,7 +29,7 @@ from time import perf_counter
 
 from bench.paper.arguments import add_time_dilation, asked_cells, cell_arguments, listed
 from bench.paper.cells import MEASURED_SETS, MODELS, POLICIES
-from bench.paper.measure import measure_cell
+from bench.paper.measure import left_out_if_too_much, measure_cell
 from legion.model import zoo
 
 FSS_FRAMES = 3
@@ -47,16 +47,17 @@ def main(words: Sequence[str] | None = None) -> None:
             policies = _policies(arguments, result)
             if policies:
                 begun_s = perf_counter()
-                measure_cell(
-                    cell,
-                    policies,
-                    repeat=arguments.repeat,
-                    fss_frames=arguments.fss_frames,
-                    folder=Path(folder),
-                    result=result,
-                    method=__doc__ or "",
-                )
-                print(f"{cell.name}: {(perf_counter() - begun_s) / 60:.1f} min, wrote {result}", flush=True)
+                with left_out_if_too_much(cell):
+                    measure_cell(
+                        cell,
+                        policies,
+                        repeat=arguments.repeat,
+                        fss_frames=arguments.fss_frames,
+                        folder=Path(folder),
+                        result=result,
+                        method=__doc__ or "",
+                    )
+                    print(f"{cell.name}: {(perf_counter() - begun_s) / 60:.1f} min, wrote {result}", flush=True)
             else:
                 print(f"{cell.name}: there already", flush=True)
 

@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,12 +35,19 @@ def measure_missing(  # noqa: PLR0913 - what is measured, how, and where it goes
             result = results / f"{cell.name}.json"
             if result.exists() and not anew:
                 continue
-            try:
+            with left_out_if_too_much(cell):
                 measure_cell(
                     cell, policies, repeat=repeat, fss_frames=0, folder=Path(folder), result=result, method=method
                 )
-            except InfeasibleError as exc:
-                print(f"{cell.name} is left out: {exc}", flush=True)
+
+
+@contextmanager
+def left_out_if_too_much(cell: Cell) -> Generator[None]:
+    """Go on without a cell that this machine cannot carry, and say so."""
+    try:
+        yield
+    except InfeasibleError as exc:
+        print(f"{cell.name} is left out: {exc}", flush=True)
 
 
 def measure_cell(  # noqa: PLR0913 - what is measured, how, and where it goes
