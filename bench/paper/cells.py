@@ -40,18 +40,23 @@ BYTES = "-8bit"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A network of the zoo on a set of boards; one that takes an image's bytes has `-8bit` after its name."""
+    """A network of the zoo on a set of boards; one that takes an image's bytes has `-8bit` after its name.
+
+    `controller_mbit_per_s` is what the controller's port carries, if not what the set's file says.
+    """
 
     model: str
     devices: str
     slow_by: SlowBy = "pacing"
     time_dilation: float = 1.0
+    controller_mbit_per_s: float | None = None
 
     @property
     def name(self) -> str:
         slowed = "" if self.slow_by == "pacing" else f"-{self.slow_by}"
         dilated = "" if self.time_dilation == 1 else f"-dilated-{self.time_dilation:g}"
-        return f"{self.model}-{self.devices}{slowed}{dilated}"
+        port = "" if self.controller_mbit_per_s is None else f"-controller-{self.controller_mbit_per_s:g}"
+        return f"{self.model}-{self.devices}{port}{slowed}{dilated}"
 
     @property
     def zoo_name(self) -> str:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from bench import controller_port
 from bench.full_search_sample import FullSearchSample, sample_table
 from bench.group_prediction import HeldOut, held_out_table
 from bench.markdown import fill_tables
@@ -46,6 +47,8 @@ def main() -> None:
     if (RESULTS / "full_search_sample.json").exists():
         sample = msgspec.convert(read_results("full_search_sample")["results"], type=FullSearchSample)
         tables["sampled"] = sample_table(sample)
+    if fast := read_cells(controller_port.FOLDER):
+        tables["controller-port"] = controller_port.port_speed_table(cells, fast, published)
     fill_tables(DOCS / "reproduction.md", tables)
     print(f"{len(cells)} cells; wrote {DOCS / 'reproduction.md'} and its figures")
 

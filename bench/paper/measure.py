@@ -18,6 +18,7 @@ from legion.errors import InfeasibleError
 from legion.lab.calibration import convolutions_here_s
 from legion.lab.lab import open_lab
 from legion.lab.lab_file import read_lab
+from legion.lab.setting import Setting
 from legion.model import zoo
 
 _NORMALIZATION = "imagenet"
@@ -59,8 +60,7 @@ def measure_cell(  # noqa: PLR0913 - what is measured, how, and where it goes
     """
     for directory in (cell.profile.parent, result.parent):
         directory.mkdir(parents=True, exist_ok=True)
-    as_told = read_lab(cell.lab_file, _calibrated).dilated(cell.time_dilation)
-    lab_setting = replace(as_told, slow_by=cell.slow_by)
+    lab_setting = _setting(cell)
     measured, job_file = folder / "measured.json", folder / "job.json"
     job = Job(
         cell=cell,
@@ -90,6 +90,16 @@ def measure_cell(  # noqa: PLR0913 - what is measured, how, and where it goes
         **json.loads(measured.read_bytes()),
     }
     result.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _setting(cell: Cell) -> Setting:
+    """The lab that a cell is measured in."""
+    told = replace(read_lab(cell.lab_file, _calibrated), slow_by=cell.slow_by)
+    if cell.controller_mbit_per_s is not None:
+        told = replace(
+            told, controller=replace(told.controller, bandwidth_bytes_per_s=125_000 * cell.controller_mbit_per_s)
+        )
+    return told.dilated(cell.time_dilation)
 
 
 def _network(cell: Cell, folder: Path) -> Path:

@@ -9,6 +9,7 @@ from bench.paper.cell_files import CellFile, Cells, Published, places, time_dila
 from bench.paper.cells import FSS, POLICIES, WILD_CARD
 from bench.paper.cost_tables import cost_table, profiling_table, ratio_table
 from bench.paper.errors import ERROR_HEADER, Errors, error_cells, errors_of, latency_pairs, run_pairs, transfer_pairs
+from bench.paper.frame_tables import frame_table
 from bench.paper.results import MeasuredGroup, MeasuredPolicy
 
 COMPARED = {FSS: "FSS", LEAST_COST: "Legion", WILD_CARD: "with wild card"}
@@ -154,6 +155,7 @@ TABLES: Mapping[str, Callable[[Cells, Published], str]] = {
     "costs": cost_table,
     "predictors": prediction_table,
     "ports": port_table,
+    "frames": frame_table,
     "plans": plan_table,
     "overruns": overrun_table,
     "settings": setting_table,

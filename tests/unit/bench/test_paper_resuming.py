@@ -53,9 +53,22 @@ def test_what_was_measured_in_one_emulation_is_not_taken_for_another() -> None:
         Cell(model="vgg16", devices="2F", slow_by="quota"),
         Cell(model="vgg16", devices="2F", time_dilation=3),
         Cell(model="vgg16", devices="2F", slow_by="quota", time_dilation=3),
+        Cell(model="vgg16", devices="2F", controller_mbit_per_s=1000),
     ]
     kept = {path for cell in emulated for path in (cell.profile, cell.trials, cell.shares)}
-    assert len(kept) == 12
+    assert len(kept) == 15
+
+
+def test_a_cell_is_measured_in_the_lab_that_it_tells_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "_calibrated", lambda: 0.1)
+    told = measure._setting(Cell(model="vgg16", devices="2F"))
+    other = measure._setting(
+        Cell(model="vgg16", devices="2F", slow_by="quota", time_dilation=4, controller_mbit_per_s=1000)
+    )
+    assert told.controller.bandwidth_bytes_per_s == told.boards[0].link.bandwidth_bytes_per_s == 12_500_000
+    assert (other.slow_by, other.time_dilation) == ("quota", 4)
+    assert other.controller.bandwidth_bytes_per_s == 125_000_000 / 4
+    assert other.boards == told.dilated(4).boards
 
 
 @pytest.mark.parametrize("anew", [False, True])

@@ -1,10 +1,12 @@
 """The tables of the reproduction, of made-up cells: every cell and policy may be missing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from bench.controller_port import port_speed_table
 from bench.markdown import fill_tables
 from bench.paper.cell_files import CellFile, Cells, places, read_cells, read_published
 from bench.paper.cells import POLICIES, SETS
@@ -88,6 +90,33 @@ def test_losses_and_ratios_are_of_the_full_search() -> None:
     assert row(TABLES["loss"](made, read_published()), *PLACE)[-2:] == ["-2.0%", "+5.0%"]
     ratios = row(TABLES["profiling"](made, read_published()), *PLACE)
     assert ratios[2:] == ["10439 s", "174 s", "60.2x", "60 s", "2 s", "30x", "30x", "30x", "30x"]
+
+
+def test_frames_are_taken_apart_by_the_groups_that_the_full_search_measured() -> None:
+    def group(first: int, end: int, run_s: float) -> MeasuredGroup:
+        return MeasuredGroup(
+            first=first,
+            end=end,
+            latency_s=(0.5, 0.7, 0.6),
+            run_s={"a": (run_s,), "b": (run_s / 2,)},
+            overrun_s=(0.0,) * 3,
+            predicted_run_s={},
+            predicted_s={"parallel, measured runs": run_s + 0.05},
+        )
+
+    legion = replace(policy("legion", 1.25, 1.0), groups=((0, 1), (1, 3)))
+    with_all = cells(legion, groups=(group(0, 1, 0.3), group(0, 3, 0.9), group(1, 3, 0.4)))
+    taken = ["1250 ms", "1200 ms", "700 ms", "500 ms", "1.45", "1.60", "2.50", "+72%"]
+    assert row(TABLES["frames"](with_all, read_published()), *PLACE)[2:] == taken
+    lacking_one = cells(legion, groups=(group(0, 1, 0.3),))
+    assert "2F" not in TABLES["frames"](lacking_one, read_published())
+
+
+def test_a_faster_port_stands_beside_one_as_slow_as_the_boards() -> None:
+    slow = cells(policy("legion", 1.6, 1.0), policy("aofl", 1.25, 1.0))
+    fast = cells(policy("legion", 1.25, 1.0), policy("auto", 1.0, 1.0))
+    table = port_speed_table(slow, fast, read_published())
+    assert row(table, *PLACE)[2:] == ["1.45", "1.25", "1.60", "+10%", "1.60", "", "", "", "", "2.00"]
 
 
 def test_the_document_has_a_place_for_every_table(tmp_path: Path) -> None:
