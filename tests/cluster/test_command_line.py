@@ -76,7 +76,8 @@ def test_profile_then_plan_then_simulate_then_run(folder: Path) -> None:
     assert len(planned["T"]["values"]) == 31
     assert told("simulate", model, "--profile", profile)["latency_s"] > 0
     ran = told("run", model, "--local", 2, "--profile", profile, "--repeat", 3, "--compare", "--no-trials")
-    assert len(ran["measured_latency_s"]) == 3
+    assert len(ran["measured_latency_s"]) == len(ran["overrun_s"]) == 3
+    assert min(ran["wire_cpu_s"]) > 0
     assert len(ran["measured_group_s"]) == len(ran["predicted_group_s"]) == len(ran["groups"])
     assert ran["comparison"]["max_relative"] <= 1e-5
 

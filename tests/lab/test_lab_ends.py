@@ -135,8 +135,10 @@ def test_limits_hold_while_it_is_up(user: User) -> None:
         limits = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
         assert "1000" in limits
         assert "999997440" in limits or "1000000000" in limits
+        (state,) = user.states()
     finally:
         user.legion("lab", "down")
+    assert remains(state) == []
 
 
 def shaping(namespace: str, interface: str) -> str:

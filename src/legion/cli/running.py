@@ -32,7 +32,7 @@ from legion.profile.store import read_profile
 from legion.report.explain import Explanation, explain
 from legion.report.explanation_text import bound_line, breakdown_table, what_if_line
 from legion.report.summaries import choice_summary, costs_summary, run_summary
-from legion.report.tables import decision_line, timeline_table
+from legion.report.tables import decision_line, overrun_line, timeline_table
 from legion.session.compare import Comparison, Effect, compare_with_whole, effect_on_outputs
 from legion.session.feeds import check_feeds
 from legion.session.inference_session import InferenceSession
@@ -150,6 +150,8 @@ def _show(session: InferenceSession, timelines: Sequence[Timeline], comparison: 
             f"{len(timelines)} frames: median {median(latencies_ms):.2f} ms, "
             f"from {min(latencies_ms):.2f} to {max(latencies_ms):.2f} ms"
         )
+    if warning := overrun_line(timelines):
+        output.print(warning)
     print_timeline(timelines[-1])
     if comparison is not None:
         output.print(comparison_line(comparison))

@@ -25,8 +25,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """All events of one frame, by node and instruction; `latency_s` ends with the last output."""
+    """All events of one frame, by node and instruction; `latency_s` ends with the last output.
+
+    Of measured frames, by the device that has the most: `overrun_s` is by how much it was later than the slower one
+    that it emulates, `wire_cpu_s` the processor seconds of its receiving and sending threads.
+    """
 
     source: Literal["predicted", "measured"]
     latency_s: float
     events: tuple[Event, ...]
+    overrun_s: float = 0.0
+    wire_cpu_s: float = 0.0

@@ -56,11 +56,13 @@ def costs_summary(costs: Mapping[str, MeasurementCost]) -> Summary:
 
 
 def run_summary(choice: Choice, predicted: Timeline, measured: Sequence[Timeline]) -> Summary:
-    """Latencies of all frames, and predicted and measured seconds per group of the last."""
+    """Latencies of all frames with what was beside them, and predicted and measured seconds per group of the last."""
     groups = len(choice.scheme.groups)
     return {
         "predicted_latency_s": predicted.latency_s,
         "measured_latency_s": [timeline.latency_s for timeline in measured],
+        "overrun_s": [timeline.overrun_s for timeline in measured],
+        "wire_cpu_s": [timeline.wire_cpu_s for timeline in measured],
         "predicted_group_s": group_times_s(predicted, groups),
         "measured_group_s": group_times_s(measured[-1], groups),
     }

@@ -19,6 +19,9 @@ from legion.policy.base import Candidate, Choice, GroupSearchReport, RaceReport,
 from legion.profile.ports import sharing
 from legion.profile.samples import Profile
 
+_HARDLY_LATE = 0.02
+"""Of a frame."""
+
 _MATRIX_MEANINGS = {
     "S": "Set: ms to send each layer's input share",
     "R": "Get: ms to fetch each layer's output share",
@@ -72,6 +75,17 @@ def ring_line(costs: CostModel, profile: Profile) -> str | None:
     return (
         f"small messages between all devices at once: {_ms(taken_s)} from one to the next, "
         f"{_ms(abs(costs.exchange_s))} {later} than their links to the controller say"
+    )
+
+
+def overrun_line(measured: Sequence[Timeline]) -> str | None:
+    """That emulated boards were later than they should be, as a sentence; None where that is next to nothing."""
+    late = median(timeline.overrun_s / timeline.latency_s for timeline in measured)
+    if late < _HARDLY_LATE:
+        return None
+    return (
+        f"a board was {late:.0%} of a frame later than its speed asks, since this machine was busy: "
+        "rely on these times only as far"
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from legion.plan.program import Instruction, Program, Receive, Run, Send
+from legion.plan.scheme import CONTROLLER
 from legion.plan.timeline import Event, Timeline
 from legion.wire.messages import FrameReport, Record
 
@@ -57,7 +58,14 @@ def measured_timeline(
         if node in reports
         for record in reports[node].records
     ]
-    return Timeline(source="measured", latency_s=times.ended_s - times.begun_s, events=tuple(events))
+    of_devices = [report for node, report in reports.items() if node != CONTROLLER]
+    return Timeline(
+        source="measured",
+        latency_s=times.ended_s - times.begun_s,
+        events=tuple(events),
+        overrun_s=max((report.overrun_s for report in of_devices), default=0.0),
+        wire_cpu_s=max((report.wire_cpu_s for report in of_devices), default=0.0),
+    )
 
 
 def _event(program: Program, record: Record, origin_s: float) -> Event:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from legion.errors import InputError
 from legion.plan.group_times import group_times_s
 from legion.plan.timeline import Event, Timeline
 from legion.report.picture import draw_plan, save_picture
+from legion.report.tables import overrun_line
 from legion.report.timeline_text import busy_s, timeline_lines
 from legion.session.stages import Planning
 from support.networks import small
@@ -43,6 +45,14 @@ TIMELINE = Timeline(
 def test_a_line_per_node_with_its_busy_share() -> None:
     lines = timeline_lines(TIMELINE, columns=10)
     assert lines == ("a │·█████ ███│  60% running", "b │  █████>  │  40% running")
+
+
+def test_late_boards_are_told_of_where_they_are_late_in_most_frames() -> None:
+    in_time, late = replace(TIMELINE, overrun_s=0.1), replace(TIMELINE, overrun_s=0.5)
+    assert overrun_line([in_time, in_time, late]) is None
+    line = overrun_line([in_time, late, late])
+    assert line is not None
+    assert "5% of a frame later" in line
 
 
 def test_groups_last_from_the_end_of_the_one_before() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from legion.engine.base import Loader
 from legion.engine.pacer import Pacer, Timed
@@ -84,6 +85,15 @@ def test_a_tensor_that_came_before_it_was_awaited_takes_no_time() -> None:
     times = FrameTimes(frame=0, begun_s=10.0, ended_s=13.0)
     (event,) = measured_timeline({"pi": program}, {"pi": report(Record(0, 12.0, 11.0, 8))}, {}, times).events
     assert (event.start_s, event.end_s) == (2.0, 2.0)
+
+
+def test_a_timeline_tells_of_the_device_that_was_latest_and_of_the_busiest() -> None:
+    reports = {
+        name: replace(report(), overrun_s=overrun_s, wire_cpu_s=wire_cpu_s)
+        for name, overrun_s, wire_cpu_s in (("controller", 0.0, 9.0), ("a", 0.5, 0.1), ("b", 0.25, 0.2))
+    }
+    timeline = measured_timeline({}, reports, {}, FrameTimes(frame=0, begun_s=0.0, ended_s=1.0))
+    assert (timeline.overrun_s, timeline.wire_cpu_s) == (0.5, 0.2)
 
 
 def test_link_samples_take_the_clocks_apart() -> None:
