@@ -10,9 +10,8 @@ go to `bench/results/auto`. Needs root, and an otherwise idle machine.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from bench.paper.arguments import add_time_dilation, asked_cells, cell_arguments, listed
+from bench.paper.arguments import asked_cells, cell_arguments, listed
 from bench.paper.cells import BYTES
 from bench.paper.measure import measure_missing
 from bench.results_file import RESULTS
@@ -27,11 +26,10 @@ POLICIES = ("auto", "legion", "aofl", "early-fused", "modnn", "coedge")
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for, or all that are not there."""
     parser = cell_arguments("bench.auto", __doc__ or "", models=MODELS, sets=MEASURED_SETS)
-    add_time_dilation(parser, default=1.0)
     parser.add_argument("--policies", type=listed(POLICIES), default=POLICIES)
     arguments = parser.parse_args(words)
     measure_missing(
-        (replace(cell, time_dilation=arguments.time_dilation) for cell in asked_cells(arguments, MODELS)),
+        asked_cells(arguments, MODELS),
         arguments.policies,
         repeat=arguments.repeat,
         results=FOLDER,

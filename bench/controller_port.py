@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.markdown import markdown_table
-from bench.paper.arguments import add_time_dilation, asked_cells, cell_arguments
-from bench.paper.cell_files import Cells, Place, Published
+from bench.paper.arguments import asked_cells, cell_arguments
+from bench.paper.cell_files import Cells, Place, Published, measured_policy
 from bench.paper.cells import MODELS, WILD_CARD
 from bench.paper.measure import measure_missing
 from bench.results_file import RESULTS
@@ -28,13 +28,9 @@ POLICIES = (WILD_CARD, "aofl", "coedge", "auto")
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for, or all that are not there."""
     parser = cell_arguments("bench.controller_port", __doc__ or "", models=MODELS, sets=MEASURED_SETS)
-    add_time_dilation(parser, default=1.0)
     arguments = parser.parse_args(words)
     measure_missing(
-        (
-            replace(cell, controller_mbit_per_s=MBIT_PER_S, time_dilation=arguments.time_dilation)
-            for cell in asked_cells(arguments, MODELS)
-        ),
+        (replace(cell, controller_mbit_per_s=MBIT_PER_S) for cell in asked_cells(arguments, MODELS)),
         POLICIES,
         repeat=arguments.repeat,
         results=FOLDER,
@@ -60,7 +56,7 @@ def port_speed_table(slow: Cells, fast: Cells, published: Published) -> str:
 
 
 def _speedup(cells: Cells, place: Place, policy: str) -> float | None:
-    measured = cells[place].policy(policy) if place in cells else None
+    measured = measured_policy(cells, place, policy)
     return measured.speedup if measured else None
 
 

@@ -12,7 +12,7 @@ otherwise idle machine.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.paper.arguments import add_time_dilation, asked_cells, cell_arguments
+from bench.paper.arguments import asked_cells, cell_arguments
 from bench.paper.cells import MODELS
 from bench.paper.measure import measure_missing
 from bench.results_file import RESULTS
@@ -28,8 +28,9 @@ SLOW_MOTION = 3.0
 
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for, or VGG-16 where it is not there."""
-    parser = cell_arguments("bench.emulations", __doc__ or "", models=MODELS, sets=MEASURED_SETS)
-    add_time_dilation(parser, default=SLOW_MOTION)
+    parser = cell_arguments(
+        "bench.emulations", __doc__ or "", models=MODELS, sets=MEASURED_SETS, time_dilation=SLOW_MOTION
+    )
     arguments = parser.parse_args(words)
     measure_missing(
         (

@@ -11,17 +11,16 @@ fast as its port takes it; on the way back the boards know nothing of each other
 
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from bench.inside_lab import measure_inside
 from bench.paper.cells import SETS
+from bench.paper.measure import with_controller_port
 from bench.results_file import write_results
 from legion.lab.lab import open_lab
 from legion.lab.lab_file import read_lab
-from legion.lab.setting import Link
 from legion.profile.ports import PortSample, sharing
 from legion.session.cluster import connect
 from legion.session.shared_links import measure_shared_links
@@ -43,8 +42,7 @@ def main() -> None:
 
 
 def _in_a_lab(controller_mbit_per_s: float) -> tuple[PortSample, ...]:
-    setting = read_lab(SETS / "2F.toml", lambda: _CONVOLUTIONS_HERE_S)
-    setting = replace(setting, controller=Link(bandwidth_bytes_per_s=controller_mbit_per_s * 125_000))
+    setting = with_controller_port(read_lab(SETS / "2F.toml", lambda: _CONVOLUTIONS_HERE_S), controller_mbit_per_s)
     with tempfile.TemporaryDirectory() as folder, open_lab(setting) as lab:
         measured = Path(folder) / "measured.json"
         measure_inside(lab, "bench.ports", measured)

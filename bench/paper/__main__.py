@@ -23,11 +23,10 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from bench.paper.arguments import add_time_dilation, asked_cells, cell_arguments, listed
+from bench.paper.arguments import asked_cells, cell_arguments, listed
 from bench.paper.cells import MEASURED_SETS, MODELS, POLICIES
 from bench.paper.measure import left_out_if_too_much, measure_cell
 from legion.model import zoo
@@ -38,7 +37,7 @@ FSS_FRAMES = 3
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the cells that are asked for."""
     arguments = _arguments(words)
-    cells = [replace(cell, time_dilation=arguments.time_dilation) for cell in asked_cells(arguments, MODELS)]
+    cells = list(asked_cells(arguments, MODELS))
     if arguments.json is not None and len(cells) > 1:
         sys.exit("--json takes the result of one cell; give one model and one set of devices")
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +63,6 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = cell_arguments("bench.paper", __doc__ or "", models=zoo.NAMES, sets=MEASURED_SETS)
-    add_time_dilation(parser, default=1.0)
     parser.add_argument("--policies", type=listed(POLICIES), default=POLICIES)
     parser.add_argument("--fss-frames", type=int, default=FSS_FRAMES, help="frames of each group of the full search")
     parser.add_argument("--json", type=Path, help="write the result there, of one cell")

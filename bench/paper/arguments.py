@@ -9,12 +9,18 @@ REPEAT = 11
 
 
 def cell_arguments(
-    program: str, method: str, *, models: Collection[str], sets: Collection[str]
+    program: str, method: str, *, models: Collection[str], sets: Collection[str], time_dilation: float = 1.0
 ) -> argparse.ArgumentParser:
-    """Which cells to measure, of what is known of `models` and by default of these `sets`, and how often."""
+    """Which cells to measure, of what is known of `models` and by default of these `sets`, how slowly, and how often.
+
+    Slow motion is for machines that are too slow for the boards.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=method.partition("\n")[0])
     parser.add_argument("--model", type=listed(models))
     parser.add_argument("--devices", type=listed(KNOWN_SETS), default=sets)
+    parser.add_argument(
+        "--time-dilation", type=float, default=time_dilation, help="how many seconds here one of the boards' takes"
+    )
     parser.add_argument("--repeat", type=int, default=REPEAT, help="frames of each plan")
     return parser
 
@@ -23,14 +29,7 @@ def asked_cells(arguments: argparse.Namespace, models: Collection[str]) -> Itera
     """The cells that arguments of such a parser ask for; of these `models` where they name none."""
     for model in arguments.model or models:
         for devices in arguments.devices:
-            yield Cell(model=model, devices=devices)
-
-
-def add_time_dilation(parser: argparse.ArgumentParser, default: float) -> None:
-    """How slow the motion of labs is, for machines that are too slow for the boards."""
-    parser.add_argument(
-        "--time-dilation", type=float, default=default, help="how many seconds here one of the boards' takes"
-    )
+            yield Cell(model=model, devices=devices, time_dilation=arguments.time_dilation)
 
 
 def listed(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:

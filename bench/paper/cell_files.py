@@ -85,6 +85,11 @@ def _less_dilated(value: Any, by: float, *, seconds: bool = False) -> Any:
             return value
 
 
+def measured_policy(cells: Cells, place: Place, policy: str) -> MeasuredPolicy | None:
+    """What was measured of a policy at a place; None if it was not."""
+    return cells[place].policy(policy) if place in cells else None
+
+
 def read_published() -> Published:
     """The figures of `bench/data`."""
     return Published(

@@ -15,7 +15,7 @@ from bench import controller_port
 from bench.full_search_sample import FullSearchSample, sample_table
 from bench.group_prediction import HeldOut, held_out_table
 from bench.markdown import fill_tables
-from bench.paper.cell_files import Cells, Place, Published, read_cells, read_published
+from bench.paper.cell_files import Cells, Place, Published, measured_policy, read_cells, read_published
 from bench.paper.cells import FIREFLY_SETS, FSS, MIXED_SETS, MODELS, ODROID_SETS, PAPER_RESULTS, WILD_CARD
 from bench.paper.tables import COMPARED, TABLES
 from bench.results_file import RESULTS, read_results
@@ -57,7 +57,7 @@ def speedups(cells: Cells, published: Published) -> Figure:
     """Speed-ups over one device, the paper's bars beside ours."""
 
     def here(place: Place, policy: str) -> float | None:
-        measured = cells[place].policy(policy) if place in cells else None
+        measured = measured_policy(cells, place, policy)
         return measured.speedup if measured else None
 
     def there(place: Place, policy: str) -> float | None:
@@ -73,7 +73,7 @@ def profiling(cells: Cells, published: Published) -> Figure:
     """Seconds that choosing took, on a logarithmic scale."""
 
     def here(place: Place, policy: str) -> float | None:
-        measured = cells[place].policy(policy) if place in cells else None
+        measured = measured_policy(cells, place, policy)
         return measured.profiling["total"].wall_s if measured else None
 
     def there(place: Place, policy: str) -> float | None:

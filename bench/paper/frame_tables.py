@@ -1,6 +1,5 @@
 """Where the time of Legion's frames goes, and what their groups would take if the paper's T were true."""
 
-from collections.abc import Callable
 from statistics import median
 
 from bench.markdown import markdown_table
@@ -26,7 +25,7 @@ def frame_table(cells: Cells, published: Published) -> str:
         groups = _groups(cell, policy) if policy else None
         if policy is None or groups is None:
             continue
-        alone_s, runs_s, parallel_s = (_sum(groups, of) for of in (_latency_s, _longest_s, _parallel_s))
+        alone_s, runs_s, parallel_s = (sum(map(of, groups)) for of in (_latency_s, _longest_s, _parallel_s))
         there, with_paper_s = published.speedups.get(place, {}).get(WILD_CARD), cell.one_device.median_s / parallel_s
         rows.append(
             [
@@ -46,10 +45,6 @@ def _groups(cell: CellFile, policy: MeasuredPolicy) -> list[MeasuredGroup] | Non
     by_ends = {(group.first, group.end): group for group in cell.groups}
     found = [by_ends[ends] for ends in policy.groups if ends in by_ends]
     return found if len(found) == len(policy.groups) else None
-
-
-def _sum(groups: list[MeasuredGroup], of: Callable[[MeasuredGroup], float]) -> float:
-    return sum(map(of, groups))
 
 
 def _latency_s(group: MeasuredGroup) -> float:

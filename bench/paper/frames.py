@@ -8,6 +8,7 @@ from legion.model.model import Model
 from legion.plan.executable import ExecutablePlan
 from legion.plan.program import Run
 from legion.plan.scheme import CONTROLLER
+from legion.plan.timeline import Timeline
 from legion.session.cluster import Cluster
 from legion.session.feeds import computed_outputs, sample_feeds
 from legion.wire.messages import FrameReport
@@ -31,8 +32,8 @@ def interleaved(cluster: Cluster, model: Model, plans: Mapping[str, ExecutablePl
     return {name: _together(frames) for name, frames in taken.items()}
 
 
-_Frame = tuple[float, Mapping[str, FrameReport], Mapping[str, float]]
-"""Latency, reports and run seconds by device."""
+_Frame = tuple[Timeline, Mapping[str, float]]
+"""What was measured, and run seconds by device."""
 
 
 def _block(cluster: Cluster, model: Model, plan: ExecutablePlan, count: int) -> list[_Frame]:
@@ -44,9 +45,8 @@ def _block(cluster: Cluster, model: Model, plan: ExecutablePlan, count: int) -> 
         for _ in range(count):
             cluster.run(plan, feeds, outputs)
             reports = cluster.controller.reports()
-            devices = {name: report for name, report in reports.items() if name != CONTROLLER}
-            run_s = {name: _run_s(plan, name, report) for name, report in devices.items()}
-            frames.append((cluster.controller.timeline().latency_s, devices, run_s))
+            run_s = {name: _run_s(plan, name, report) for name, report in reports.items() if name != CONTROLLER}
+            frames.append((cluster.controller.timeline(), run_s))
     return frames
 
 
@@ -59,8 +59,8 @@ def _run_s(plan: ExecutablePlan, name: str, report: FrameReport) -> float:
 
 def _together(frames: list[_Frame]) -> Frames:
     return Frames(
-        latency_s=tuple(latency_s for latency_s, _, _ in frames),
-        overrun_s=tuple(max(report.overrun_s for report in devices.values()) for _, devices, _ in frames),
-        wire_cpu_s=tuple(max(report.wire_cpu_s for report in devices.values()) for _, devices, _ in frames),
-        run_s={name: tuple(run_s[name] for _, _, run_s in frames) for name in frames[0][2]},
+        latency_s=tuple(timeline.latency_s for timeline, _ in frames),
+        overrun_s=tuple(timeline.overrun_s for timeline, _ in frames),
+        wire_cpu_s=tuple(timeline.wire_cpu_s for timeline, _ in frames),
+        run_s={name: tuple(run_s[name] for _, run_s in frames) for name in frames[0][1]},
     )

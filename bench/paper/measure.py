@@ -96,10 +96,13 @@ def _setting(cell: Cell) -> Setting:
     """The lab that a cell is measured in."""
     told = replace(read_lab(cell.lab_file, _calibrated), slow_by=cell.slow_by)
     if cell.controller_mbit_per_s is not None:
-        told = replace(
-            told, controller=replace(told.controller, bandwidth_bytes_per_s=125_000 * cell.controller_mbit_per_s)
-        )
+        told = with_controller_port(told, cell.controller_mbit_per_s)
     return told.dilated(cell.time_dilation)
+
+
+def with_controller_port(setting: Setting, mbit_per_s: float) -> Setting:
+    """The lab with another rate of the controller's port."""
+    return replace(setting, controller=replace(setting.controller, bandwidth_bytes_per_s=125_000 * mbit_per_s))
 
 
 def _network(cell: Cell, folder: Path) -> Path:

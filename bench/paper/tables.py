@@ -5,7 +5,7 @@ from statistics import mean, median
 
 from bench.markdown import markdown_table
 from bench.paper.candidates import LEAST_COST
-from bench.paper.cell_files import CellFile, Cells, Published, places, time_dilation
+from bench.paper.cell_files import CellFile, Cells, Place, Published, measured_policy, places, time_dilation
 from bench.paper.cells import FSS, POLICIES, WILD_CARD
 from bench.paper.cost_tables import cost_table, profiling_table, ratio_table
 from bench.paper.errors import ERROR_HEADER, Errors, error_cells, errors_of, latency_pairs, run_pairs, transfer_pairs
@@ -31,10 +31,10 @@ def speedup_table(cells: Cells, published: Published) -> str:
     for place in places():
         row = [*place]
         for policy in COMPARED:
-            row += [_number(published.speedups.get(place, {}).get(policy)), _speedup(cells.get(place), policy)]
-        there, here = published.speedups.get(place, {}).get(WILD_CARD), _measured(cells.get(place), WILD_CARD)
+            row += [_number(published.speedups.get(place, {}).get(policy)), _speedup(cells, place, policy)]
+        there, here = published.speedups.get(place, {}).get(WILD_CARD), measured_policy(cells, place, WILD_CARD)
         row.append(f"{here.speedup / there - 1:+.0%}" if here and there else _BLANK)
-        rows.append([*row, *(_speedup(cells.get(place), policy) for policy in OTHERS)])
+        rows.append([*row, *(_speedup(cells, place, policy) for policy in OTHERS)])
     missing = [f"{model} on {devices}" for model, devices in places() if (model, devices) not in cells]
     table = markdown_table((*header, "here over paper", *OTHERS), rows)
     return f"{table}\n\nNot measured: {', '.join(missing)}." if missing else table
@@ -166,12 +166,8 @@ def _absolute_and_mean(errors: Errors | None) -> str:
     return _BLANK if errors is None else f"{errors.mean_absolute:.1%} ({errors.mean:+.1%})"
 
 
-def _measured(cell: CellFile | None, policy: str) -> MeasuredPolicy | None:
-    return cell.policy(policy) if cell else None
-
-
-def _speedup(cell: CellFile | None, policy: str) -> str:
-    measured = _measured(cell, policy)
+def _speedup(cells: Cells, place: Place, policy: str) -> str:
+    measured = measured_policy(cells, place, policy)
     return _number(measured.speedup if measured else None)
 
 

@@ -10,7 +10,7 @@ from legion.geometry.box import Box
 from legion.geometry.local_graph import InputBuffer, LocalGraph, LocalInput
 from legion.geometry.segment import Segment
 from legion.model.model import Array, Operator
-from legion.plan.executable import ExecutablePlan, NodePlan, RunStep
+from legion.plan.executable import ExecutablePlan, NodePlan, RunStep, messages_alone
 from legion.plan.program import Instruction, Program, Receive, Run, Send
 from legion.plan.scheme import CONTROLLER
 from legion.profile.ring import RingSample
@@ -41,7 +41,7 @@ def ring_plan(devices: Sequence[str], size_bytes: int) -> ExecutablePlan:
     rows = [Box(((step, step + 1), (0, _length(size_bytes)))) for step in range(1 + _steps(devices))]
     feeding = [Send(tensor=_rows(device), box=rows[0], destination=device) for device in devices]
     feeding += [Send(tensor=_beginning(device), box=_BEGUN, destination=device) for device in devices]
-    nodes = {CONTROLLER: NodePlan(program=Program(node=CONTROLLER, instructions=tuple(feeding)), graphs=(), steps=())}
+    nodes = dict(messages_alone({CONTROLLER: feeding}).nodes)
     for place, device in enumerate(devices):
         before, after = devices[place - 1], devices[(place + 1) % len(devices)]
         nodes[device] = _node(device, before, after, rows)
