@@ -126,10 +126,11 @@ def test_the_longest_group_is_measured_first():
 
 
 def test_what_could_be_better_by_a_trifle_is_not_measured():
-    predicted = np.array([[1.0, 2.385], [-1.0, 1.0]])
+    learned, hoped = np.quantile([1.005, 1.005, FIRST_OPTIMISM], 0.1), 2.005
+    predicted = np.array([[1.0, hoped / learned], [-1.0, 1.0]])
     found, _ = searched(predicted, np.array([[1.005, 2.0], [-1.0, 1.005]]))
     assert found.costs[0, 1] < 0
-    assert found.hidden == pytest.approx(1 - 2.385 * np.quantile([1.005, 1.005, FIRST_OPTIMISM], 0.1) / 2.01)
+    assert found.hidden == pytest.approx(1 - hoped / 2.01)
     found, _ = searched(predicted, np.array([[1.005, 2.0], [-1.0, 1.02]]))
     assert found.costs[0, 1] == 2.0
     assert found.hidden == 0
