@@ -76,10 +76,12 @@ class User:
         """Where this user's labs keep their files."""
         return list(self.folder.glob("legion-lab-*/*"))
 
-    def lab_file(self, *devices: str, top: str = "", link_mbit_per_s: int = 1000) -> Path:
+    def lab_file(
+        self, *devices: str, top: str = "", link_mbit_per_s: int = 1000, controller_mbit_per_s: int | None = None
+    ) -> Path:
         """A lab file; each device is a line of TOML keys."""
         path = self.folder / "lab.toml"
-        tables = [f"{top}\n[controller]\nlink_mbit_per_s = {link_mbit_per_s}\n"]
+        tables = [f"{top}\n[controller]\nlink_mbit_per_s = {controller_mbit_per_s or link_mbit_per_s}\n"]
         for index, keys in enumerate(devices):
             more = keys.replace(", ", "\n")
             tables.append(f'[[devices]]\nname = "board-{index}"\nlink_mbit_per_s = {link_mbit_per_s}\n{more}\n')

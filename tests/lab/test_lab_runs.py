@@ -89,15 +89,16 @@ def test_the_weaker_emulation_says_so_and_tells_the_controller(user: User) -> No
 
 ONE_AFTER_THE_OTHER = """
 import sys
+from dataclasses import replace
 from statistics import median
 from legion.plan.scheme import CONTROLLER
 from legion.runtime.port_probe import port_inputs, port_plan
 from legion.session.cluster import connect
 
-size_bytes = int(sys.argv[2])
+size_bytes, feeding = int(sys.argv[2]), None if sys.argv[3] == "None" else float(sys.argv[3])
 with connect(sys.argv[1]) as cluster:
     first, second = devices = tuple(cluster.devices)
-    cluster.controller.install(port_plan(devices, size_bytes))
+    cluster.controller.install(replace(port_plan(devices, size_bytes), feeding_s_per_byte=feeding))
     fractions = []
     for _ in range(7):
         cluster.controller.run(port_inputs(devices, size_bytes), outputs=())
@@ -115,6 +116,16 @@ def test_one_tensor_is_through_before_the_next_takes_its_port(user: User, size_b
     script = user.folder / "one_after_the_other.py"
     script.write_text(ONE_AFTER_THE_OTHER)
     lab = user.lab_file(*BOARDS[:2], link_mbit_per_s=10)
-    told = user.legion("lab", "run", lab, "--", sys.executable, script, "{cluster}", size_bytes)
+    told = user.legion("lab", "run", lab, "--", sys.executable, script, "{cluster}", size_bytes, None)
     # Were the port shared, the first would be there just before the second.
     assert 0.4 < float(told) < 0.62
+
+
+@needs_namespaces
+def test_a_faster_port_feeds_devices_at_the_same_time(user: User) -> None:
+    script = user.folder / "one_after_the_other.py"
+    script.write_text(ONE_AFTER_THE_OTHER)
+    lab = user.lab_file(*BOARDS[:2], link_mbit_per_s=10, controller_mbit_per_s=100)
+    told = user.legion("lab", "run", lab, "--", sys.executable, script, "{cluster}", 300_000, 8e-8)
+    # The first is there sooner by as long as it fills the controller's port, a tenth of the time.
+    assert 0.8 < float(told) < 1.0

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from statistics import median
 
 import numpy as np
 
 from legion.cost.layer_cost import NO_SAVING, ExtentCurve
-from legion.cost.link_cost import fit_ports, ring_step_s
+from legion.cost.link_cost import Ports, fit_ports, fraction_of, ring_step_s
 from legion.cost.model import CostModel, LayerShape
 from legion.cost.saving import with_savings
 from legion.errors import InputError
@@ -20,6 +21,7 @@ from legion.plan.scheme import CONTROLLER
 from legion.profile.extents import measurable, whole_extent
 from legion.profile.joined import IMAGE_RANK, joined_layers
 from legion.profile.pooling import Point, Points, once_for_equals, pooled_seconds, variations
+from legion.profile.ports import seconds_per_byte
 from legion.profile.probes import CALL
 from legion.profile.samples import DeviceProfile, Profile
 
@@ -86,7 +88,7 @@ def model_of_curves(
         call_s=dict.fromkeys(curves, 0.0),
         savings=dict.fromkeys(curves, NO_SAVING),
         variation=dict.fromkeys(curves, 0.0),
-        ports={device: fit_ports(measured) for device, measured in profiles.items()},
+        ports={device: _ports(profile, measured) for device, measured in profiles.items()},
         assembling_s={**common(lambda each: each.processor.assembling_s), CONTROLLER: 0.0},
         copy_bytes_per_s={**copy_bytes_per_s, CONTROLLER: max(copy_bytes_per_s.values())},
         handling_s={
@@ -94,6 +96,16 @@ def model_of_curves(
             CONTROLLER: _ONE_END * median(each.controller_handling_s for each in profiles.values()),
         },
         exchange_s=_exchange_s(profile),
+    )
+
+
+def _ports(profile: Profile, measured: DeviceProfile) -> Ports:
+    """A device's ports, and what a message fills of the controller's, which is none but theirs where not measured."""
+    ports = fit_ports(measured)
+    controller = {sample.direction: seconds_per_byte(sample) for sample in profile.ports}
+    return Ports(
+        inward=replace(ports.inward, outward_fraction=fraction_of(ports.inward, controller.get("set", inf))),
+        outward=replace(ports.outward, inward_fraction=fraction_of(ports.outward, controller.get("get", inf))),
     )
 
 

@@ -20,7 +20,8 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupTerms:
-    """Seconds by device. Bytes fill a port; latency and the handling of a message, counted with it, do not.
+    """Seconds by device. Bytes fill the controller's port; what they take on the way beyond that, latency and the
+    handling of a message, counted with it, do not.
 
     As in the paper, a link has no bursts here.
     """
@@ -57,8 +58,12 @@ def group_terms(  # noqa: PLR0913, PLR0917 - a device's part of a group is made 
     `owned` are the boxes of each layer's outputs, the same for all `devices`.
     """
     last_reader = last_readers(model)
-    inward = [(cost.ports[device].inward, cost.message_s(CONTROLLER)) for device in devices]
-    outward = [(cost.ports[device].outward, cost.message_s(device)) for device in devices]
+    inward = [cost.ports[device].inward for device in devices]
+    outward = [cost.ports[device].outward for device in devices]
+    feeding = [(link, link.outward_fraction, cost.message_s(CONTROLLER)) for link in inward]
+    gathering = [
+        (link, link.inward_fraction, cost.message_s(device)) for link, device in zip(outward, devices, strict=True)
+    ]
     run_s = np.zeros(len(devices))
     leaving_bytes = 0
     for index, boxes, demanded in backwards(model, demand, owned, last):
@@ -66,8 +71,8 @@ def group_terms(  # noqa: PLR0913, PLR0917 - a device's part of a group is made 
             box = next(iter(boxes.values()))
             run_s = run_s + [cost.layer_s(device, index, box) for device in devices]
         leaving_bytes += _bytes(model, {name: box for name, box in owned[index].items() if last_reader[name] > last})
-        set_filling_s, set_latency_s = _messages_s(inward, _bytes(model, demanded))
-        get_filling_s, get_latency_s = _messages_s(outward, leaving_bytes)
+        set_filling_s, set_latency_s = _messages_s(feeding, _bytes(model, demanded))
+        get_filling_s, get_latency_s = _messages_s(gathering, leaving_bytes)
         yield (
             index,
             GroupTerms(
@@ -80,12 +85,18 @@ def group_terms(  # noqa: PLR0913, PLR0917 - a device's part of a group is made 
         )
 
 
-def _messages_s(links: Sequence[tuple[Link, float]], size_bytes: int) -> tuple[Vector, Vector]:
-    """Filling and latency of one message over each link, with what its sender takes to handle it."""
+def _messages_s(ways: Sequence[tuple[Link, float, float]], size_bytes: int) -> tuple[Vector, Vector]:
+    """Filling and latency of one message by each way.
+
+    A way is a link, the fraction of its time for which the message fills the controller's port, and what its sender
+    takes to handle it.
+    """
     if not size_bytes:
-        return np.zeros(len(links)), np.zeros(len(links))
-    filling_s = np.array([link.seconds_per_byte * size_bytes for link, _ in links])
-    return filling_s, np.array([link.latency_s + handling_s for link, handling_s in links])
+        return np.zeros(len(ways)), np.zeros(len(ways))
+    on_the_way_s = np.array([link.seconds_per_byte * size_bytes for link, _, _ in ways])
+    filling_s = on_the_way_s * [fraction for _, fraction, _ in ways]
+    latency_s = np.array([link.latency_s + handling_s for link, _, handling_s in ways])
+    return filling_s, latency_s + (on_the_way_s - filling_s)
 
 
 def _bytes(model: Model, boxes: Mapping[str, Box]) -> int:

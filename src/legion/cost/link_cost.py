@@ -1,4 +1,4 @@
-"""What a message costs on the wire: latency, and bytes beyond a burst over bandwidth; ports carry one at a time."""
+"""What a message costs on the wire: latency, and bytes beyond a burst over bandwidth, and how long it fills ports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +16,24 @@ _LARGE = 0.1
 _LEAST_BURST = 2.0
 """Of the smallest message: where that took its time on the wire, it looks like a burst of its own size."""
 
+_SHARED = 0.8
+"""A port that takes this fraction of a link's time for a byte counts as no faster: bursts and latencies blur it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """One direction: a message takes `latency_s`, and `seconds_per_byte` for what is beyond `burst_bytes`.
 
     A port that was idle lets a burst pass at once, as shapers and buffers do (a token bucket); the bytes are made up
-    for at the link's rate afterwards. Only bytes fill a port, not the latency.
+    for at the link's rate afterwards. Only bytes fill a port, not the latency. Either port may be faster than the way:
+    a message then fills it for a fraction of the time only, and the next one, by another way, may come after that.
     """
 
     latency_s: float
     seconds_per_byte: float
     burst_bytes: float = 0.0
+    outward_fraction: float = 1.0
+    inward_fraction: float = 1.0
 
     @property
     def burst_s(self) -> float:
@@ -73,6 +79,13 @@ def fit_link(sizes_bytes: Sequence[int], seconds: Sequence[float]) -> Link:
 def fit_ports(profile: DeviceProfile) -> Ports:
     """Both directions of one device. Raises InputError where one was not measured."""
     return Ports(inward=_fit_direction(profile, "set"), outward=_fit_direction(profile, "get"))
+
+
+def fraction_of(link: Link, port_seconds_per_byte: float) -> float:
+    """The fraction of a message's time on the way for which it fills a port of this rate at one end of it."""
+    if port_seconds_per_byte >= _SHARED * link.seconds_per_byte:
+        return 1.0
+    return port_seconds_per_byte / link.seconds_per_byte
 
 
 def between(sender: Ports, receiver: Ports, later_s: float = 0.0) -> Link:

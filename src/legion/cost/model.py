@@ -31,8 +31,9 @@ class CostModel:
     many layers it has. `image_item_bytes` has an entry for each tensor of rank 4 or more, and `savings` is what bytes
     of these save that never leave a segment. `variation` is by how much a device's runs differ from frame to frame:
     the standard deviation as a fraction of the seconds. What copying and handling take has an entry for the controller
-    too, which is taken to copy as fast as the fastest device, and at once; its ports are as fast as the other end's.
-    Between devices messages take `exchange_s` longer than these ports say, where it is negative shorter.
+    too, which is taken to copy as fast as the fastest device, and at once. Its own ports may be faster than theirs,
+    whose links say what a message fills of them. Between devices messages take `exchange_s` longer than these ports
+    say, where it is negative shorter.
     """
 
     layers: tuple[LayerShape, ...]
@@ -50,6 +51,13 @@ class CostModel:
     @property
     def devices(self) -> tuple[str, ...]:
         return tuple(self.curves)
+
+    @property
+    def feeding_s_per_byte(self) -> float | None:
+        """What a byte fills of the controller's way out, where that is faster than the way to some device."""
+        inward = [ports.inward for ports in self.ports.values()]
+        faster = [link.outward_fraction * link.seconds_per_byte for link in inward if link.outward_fraction < 1]
+        return min(faster, default=None)
 
     def layer_s(self, device: str, layer: int, box: Box) -> float:
         """One layer by itself on a box of its (first) output: by its extent on the split axis, else in proportion."""

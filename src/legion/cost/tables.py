@@ -47,8 +47,8 @@ class Tables:
     so many units add to a run. `saved_s[layer]` is alike: what so many units save that never leave their group.
     `breadths` is by layer: the fraction of a unit that the model's outputs need, since some columns may be read by no
     one. `call_s` is by device: what a run takes besides its layers. `message_s`, `assembling_s` and
-    `copy_s_per_byte` are by node, `latency_s`, `seconds_per_byte` and `burst_s`, which a burst would take at
-    the link's rate, (source node, destination node).
+    `copy_s_per_byte` are by node, `latency_s`, `seconds_per_byte`, `burst_s`, which a burst would take at the link's
+    rate, and the fractions of a message's time for which it fills the ports, (source node, destination node).
     """
 
     devices: tuple[str, ...]
@@ -66,6 +66,8 @@ class Tables:
     latency_s: Array
     seconds_per_byte: Array
     burst_s: Array
+    outward_fraction: Array
+    inward_fraction: Array
 
     @property
     def layers(self) -> int:
@@ -115,6 +117,8 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
         latency_s=np.array([[link.latency_s for link in row] for row in links]),
         seconds_per_byte=np.array([[link.seconds_per_byte for link in row] for row in links]),
         burst_s=np.array([[link.burst_s for link in row] for row in links]),
+        outward_fraction=np.array([[link.outward_fraction for link in row] for row in links]),
+        inward_fraction=np.array([[link.inward_fraction for link in row] for row in links]),
     )
 
 

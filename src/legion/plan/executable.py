@@ -32,16 +32,23 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutablePlan:
-    """All nodes' parts, the controller's among them, and the constants' bytes by digest."""
+    """All nodes' parts, the controller's among them, and the constants' bytes by digest.
+
+    So long after each byte of a tensor the controller may send the next one, to another device; without
+    `feeding_s_per_byte` a tensor has left before the next, as at the devices.
+    """
 
     nodes: Mapping[str, NodePlan]
     constants: Mapping[str, Array]
+    feeding_s_per_byte: float | None = None
 
 
-def messages_alone(programs: Mapping[str, Sequence[Instruction]]) -> ExecutablePlan:
+def messages_alone(
+    programs: Mapping[str, Sequence[Instruction]], feeding_s_per_byte: float | None = None
+) -> ExecutablePlan:
     """A plan of nodes that send and receive, and run nothing; their instructions by name."""
     nodes = {
         name: NodePlan(program=Program(node=name, instructions=tuple(instructions)), graphs=(), steps=())
         for name, instructions in programs.items()
     }
-    return ExecutablePlan(nodes=nodes, constants={})
+    return ExecutablePlan(nodes=nodes, constants={}, feeding_s_per_byte=feeding_s_per_byte)

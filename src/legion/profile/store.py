@@ -99,7 +99,7 @@ def _is_sound_link(sample: LinkSample) -> bool:
 
 def _is_sound_port(sample: PortSample) -> bool:
     rounds = (*sample.alone_s.values(), sample.together_s)
-    return len(sample.alone_s) > 1 and all(map(_none_negative, rounds))
+    return len(sample.alone_s) > 1 and sample.size_bytes > 0 and all(map(_none_negative, rounds))
 
 
 def _is_sound_ring(sample: RingSample, devices: Collection[str]) -> bool:

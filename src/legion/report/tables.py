@@ -61,10 +61,13 @@ def port_line(profile: Profile) -> str | None:
     """Whether devices share the controller's port, as a sentence; None where it was not measured."""
     if not profile.ports:
         return None
-    devices = " and ".join(profile.ports[0].alone_s)
+    devices = tuple(profile.ports[0].alone_s)
     ways = {"set": "to", "get": "from"}
     found = ", ".join(f"{sharing(sample):.2f} {ways[sample.direction]} them" for sample in profile.ports)
-    return f"the controller's port, {devices} at once: {found} (2: one message after the other, 1: as if alone)"
+    return (
+        f"the controller's port, {', '.join(devices)} at once: {found} "
+        f"({len(devices)}: one message after the other, 1: as if alone)"
+    )
 
 
 def ring_line(costs: CostModel, profile: Profile) -> str | None:

@@ -131,7 +131,13 @@ class Frames:
         key = None if outputs is None else tuple(outputs)
         if key not in self._interpreters:
             frame_plan = controller_frame_plan(self.executable.nodes[CONTROLLER], outputs)
-            prepared = PreparedPlan(plan=self.plan, node=CONTROLLER, frame_plan=frame_plan, executables=())
+            prepared = PreparedPlan(
+                plan=self.plan,
+                node=CONTROLLER,
+                frame_plan=frame_plan,
+                executables=(),
+                port_s_per_byte=self.executable.feeding_s_per_byte,
+            )
             self._interpreters[key] = Interpreter(prepared, self._sender, self._own_part_done, Pacer(clock=self._clock))
         return self._interpreters[key]
 

@@ -36,12 +36,16 @@ class FrameLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPlan:
-    """All that executing takes: the plan's id, whose part it is, and the graphs made runnable."""
+    """All that executing takes: the plan's id, whose part it is, and the graphs made runnable.
+
+    Tensors fill the port for `port_s_per_byte`, or, without it, until they have left.
+    """
 
     plan: int
     node: str
     frame_plan: FramePlan
     executables: Sequence[Executable]
+    port_s_per_byte: float | None = None
 
 
 class Interpreter:
@@ -162,6 +166,7 @@ class Interpreter:
             frames = encoder.encode(log.frame, array)
 
         self._reached_s = self._pacer.now_s()
+        pace = self._prepared.port_s_per_byte
 
         def sent(start_s: float, end_s: float, late_s: float) -> None:
             log.records.append(Record(index, start_s, end_s, array.nbytes))
@@ -176,6 +181,7 @@ class Interpreter:
                 cancelled=lambda: log.frame <= self._abandoned,
                 sent=sent,
                 due_s=self._reached_s,
+                fills_s=None if pace is None else pace * array.nbytes,
             )
         )
 

@@ -1,4 +1,4 @@
-"""Measures the controller's port with the machinery of real frames: messages of two devices, in turn and at once."""
+"""Measures the controller's port with the machinery of real frames: messages of all devices, in turn and at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ class _Transfer:
     size_bytes: int
 
 
-def port_plan(devices: tuple[str, str], size_bytes: int) -> ExecutablePlan:
-    """A message to each device and back, then to both at once, and, when both have it, back from both at once.
+def port_plan(devices: Sequence[str], size_bytes: int) -> ExecutablePlan:
+    """A message to each device and back, then to all at once, and, when all have it, back from all at once.
 
-    Nodes send one message at a time, so that at once means one right behind the other on the way there.
+    The controller waits for none of its messages to leave.
     """
     programs: dict[str, list[Instruction]] = {name: [] for name in (CONTROLLER, *devices)}
     for each in _transfers(devices, size_bytes):
@@ -40,16 +40,16 @@ def port_plan(devices: tuple[str, str], size_bytes: int) -> ExecutablePlan:
         sender, receiver = (CONTROLLER, each.device) if each.way == "set" else (each.device, CONTROLLER)
         programs[sender].append(Send(tensor=each.tensor, box=box, destination=receiver))
         programs[receiver].append(Receive(tensor=each.tensor, box=box, source=sender))
-    return messages_alone(programs)
+    return messages_alone(programs, feeding_s_per_byte=0.0)
 
 
-def port_inputs(devices: tuple[str, str], size_bytes: int) -> dict[str, Array]:
+def port_inputs(devices: Sequence[str], size_bytes: int) -> dict[str, Array]:
     """What the controller sends in the frames of a port plan."""
     return {each.tensor: np.ones(each.size_bytes, np.uint8) for each in _transfers(devices, size_bytes)}
 
 
 def port_samples(
-    devices: tuple[str, str], size_bytes: int, timelines: Sequence[Timeline]
+    devices: Sequence[str], size_bytes: int, timelines: Sequence[Timeline]
 ) -> tuple[PortSample, PortSample]:
     """From frames of a port plan: the way there, and the way back."""
     transfers = tuple(_transfers(devices, size_bytes))
@@ -75,7 +75,7 @@ def port_samples(
 def _transfers(devices: Sequence[str], size_bytes: int) -> Iterator[_Transfer]:
     """All transfers, in the order in which the controller takes part in them.
 
-    Both devices hear that they may send back when both have said that they are there.
+    All devices hear that they may send back when all have said that they are there.
     """
     ways: tuple[Way, ...] = ("set", "get")
     for device in devices:

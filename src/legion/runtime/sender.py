@@ -1,4 +1,4 @@
-"""A node's ordered send queue: one tensor in the port at a time, on a thread of its own."""
+"""A node's ordered send queue, on a thread of its own: tensors enter the port one after the other."""
 
 import queue
 import threading
@@ -15,7 +15,9 @@ from legion.transport.base import Frame, OutPort, wait_until
 class Outgoing:
     """A tensor to send, not before `due_s`.
 
-    `sent` is told when it entered the port, when it was released, and by how much the thread had woken late for it.
+    The next one enters the port after `fills_s`, if it is for another peer, or, without that, when this one is out.
+    `sent` is told when it entered the port, when it was released, and by how much the thread had woken late for it,
+    by one thread at a time.
     """
 
     peer: str
@@ -23,6 +25,7 @@ class Outgoing:
     cancelled: Callable[[], bool]
     sent: Callable[[float, float, float], None]
     due_s: float
+    fills_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Sender:
         self._clock = clock
         self._queue: queue.SimpleQueue[Outgoing | _Action | None] = queue.SimpleQueue()
         self._closed = False
+        self._under_way: dict[str, threading.Thread] = {}
+        self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._drain, name="sender", daemon=True)
         self._thread.start()
 
@@ -83,10 +88,14 @@ class Sender:
     def _drain(self) -> None:
         while (item := self._queue.get()) is not None:
             late_s = self._wait(item)
-            if isinstance(item, Outgoing):
+            if isinstance(item, _Action):
+                self._wait_for_all()
+                item.do()
+            elif item.fills_s is None:
                 self._send(item, late_s)
             else:
-                item.do()
+                self._begin_to_send(item, late_s, item.fills_s)
+        self._wait_for_all()
         self._port.close()
 
     def _wait(self, item: Outgoing | _Action) -> float:
@@ -96,7 +105,22 @@ class Sender:
         wait_until(item.due_s, self._clock, time.sleep, lambda: self._closed or item.cancelled())
         return max(0.0, self._clock() - item.due_s)
 
+    def _begin_to_send(self, item: Outgoing, late_s: float, fills_s: float) -> None:
+        """On a thread of its own, once the last tensor for this peer is out; back when the next may enter the port."""
+        if item.peer in self._under_way:
+            self._under_way[item.peer].join()
+        thread = threading.Thread(target=self._send, args=(item, late_s), name=f"sender to {item.peer}", daemon=True)
+        self._under_way[item.peer] = thread
+        thread.start()
+        thread.join(fills_s)
+
+    def _wait_for_all(self) -> None:
+        for thread in self._under_way.values():
+            thread.join()
+
     def _send(self, item: Outgoing, late_s: float) -> None:
         start_s = self._clock()
         if self._port.send(item.peer, item.frames, lambda: self._closed or item.cancelled()):
-            item.sent(start_s, self._clock(), late_s)
+            end_s = self._clock()
+            with self._telling:
+                item.sent(start_s, end_s, late_s)

@@ -117,33 +117,51 @@ static place receive(const tables_t *t, plan_t *p, place source, place device, i
     return messages;
 }
 
-/* Until when a port has no part of a burst left, if so many bytes enter it at `start`; they are through by then. */
-static double emptied(const tables_t *t, place link, double empty, double start, double bytes) {
-    return later(empty, start - t->burst_s[link]) + bytes * t->seconds_per_byte[link];
+/* Until when a port has no part of a burst left, if what takes `filling_s` on the way enters it at `start`; it is
+   through by then. */
+static double emptied(double fraction, double empty, double start, double burst_s, double filling_s) {
+    return later(empty, start - fraction * burst_s) + fraction * filling_s;
 }
 
-/* Both ports carry so many bytes from `start` on; until when. */
+/* Until when a port is filled that has its part of the way's time, up to its end. */
+static double filled(double fraction, double start, double end, double filling_s) {
+    return later(start, end - (1 - fraction) * filling_s);
+}
+
+/* When what takes `filling_s` is through a way that has its burst, but for the ports' own. */
+static double through(double start, double burst_s, double filling_s) {
+    return later(start, start + filling_s - burst_s);
+}
+
+/* Both ports carry so many bytes from `start` on, which fill them until `out_free` and `in_free`; when they are
+   through. */
 static double carry(const tables_t *t, plan_t *p, place node, place device, double start, double bytes) {
     place link = node * (t->devices + 1) + device;
-    p->out_empty[node] = emptied(t, link, p->out_empty[node], start, bytes);
-    p->in_empty[device] = emptied(t, link, p->in_empty[device], start, bytes);
-    return later(start, later(p->out_empty[node], p->in_empty[device]));
+    double out = t->outward_fraction[link], in = t->inward_fraction[link];
+    double burst_s = t->burst_s[link], filling_s = bytes * t->seconds_per_byte[link];
+    p->out_empty[node] = emptied(out, p->out_empty[node], start, burst_s, filling_s);
+    p->in_empty[device] = emptied(in, p->in_empty[device], start, burst_s, filling_s);
+    double end = later(through(start, burst_s, filling_s), later(p->out_empty[node], p->in_empty[device]));
+    p->out_free[node] = filled(out, start, end, filling_s);
+    p->in_free[device] = filled(in, start, end, filling_s);
+    return end;
 }
 
 /* One transfer takes both ports. One that is through before all that its way in has booked goes first. */
 static void book(const tables_t *t, plan_t *p, place node, place device, double handed_over, double bytes) {
     place link = node * (t->devices + 1) + device;
     double start = later(handed_over, p->out_free[node]);
-    double out_empty = emptied(t, link, p->out_empty[node], start, bytes), end = later(start, out_empty);
+    double out = t->outward_fraction[link], burst_s = t->burst_s[link], filling_s = bytes * t->seconds_per_byte[link];
+    double out_empty = emptied(out, p->out_empty[node], start, burst_s, filling_s);
+    double end = later(through(start, burst_s, filling_s), out_empty);
     if (end <= p->in_taken[device]) {
         p->in_taken[device] = start;
         p->out_empty[node] = out_empty;
+        p->out_free[node] = filled(out, start, end, filling_s);
     } else {
         if (start > p->in_free[device]) p->in_taken[device] = start;
-        start = later(start, p->in_free[device]);
-        p->in_free[device] = end = carry(t, p, node, device, start, bytes);
+        end = carry(t, p, node, device, later(start, p->in_free[device]), bytes);
     }
-    p->out_free[node] = end;
     p->arrived[device] = later(p->arrived[device], end + t->latency_s[link] + t->message_s[device]);
 }
 
@@ -310,7 +328,6 @@ static double gathered_s(const tables_t *t, plan_t *p) {
             double ways_free = later(p->out_free[device], p->in_free[t->devices]);
             double start = later(ready[device] + t->message_s[device], ways_free);
             double end = carry(t, p, device, t->devices, start, size * t->bytes_per_unit[layer]);
-            p->in_free[t->devices] = end;
             latest = later(latest, end + t->latency_s[link] + t->message_s[t->devices]);
         }
     }

@@ -17,8 +17,8 @@ WORTH = 0.005
 FIRST_OPTIMISM = 0.75
 """Before anything is known of prediction's errors, a group may cost this fraction of what is predicted.
 
-Less than the least optimism that any recorded full search teaches, 0.81 of what is predicted (of all groups of one network on
-one set of devices a tenth are below it).
+Less than the least that any recorded full search teaches: a tenth of all groups of one network on one set of devices
+took 0.81 of what was predicted, or less.
 """
 
 _PESSIMISTS = 0.1

@@ -38,6 +38,8 @@ _ARRAYS: Mapping[str, type[np.generic]] = {
     "latency_s": np.float64,
     "seconds_per_byte": np.float64,
     "burst_s": np.float64,
+    "outward_fraction": np.float64,
+    "inward_fraction": np.float64,
     "speeds": np.float64,
 }
 
@@ -128,6 +130,8 @@ def _flat(tables: Tables) -> dict[str, NDArray[Any]]:
         "latency_s": tables.latency_s,
         "seconds_per_byte": tables.seconds_per_byte,
         "burst_s": tables.burst_s,
+        "outward_fraction": tables.outward_fraction,
+        "inward_fraction": tables.inward_fraction,
         "speeds": tables.speeds / tables.speeds.sum(),
     }
 

@@ -23,7 +23,7 @@ typedef struct {
     const place *first_reader, *reader, *reader_edge;
     const bool *is_output, *is_fed;
     const double *call_s, *message_s, *assembling_s, *copy_s_per_byte, *latency_s, *seconds_per_byte,
-        *burst_s;
+        *burst_s, *outward_fraction, *inward_fraction;
     const double *speeds;
 } tables_t;
 

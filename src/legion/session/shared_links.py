@@ -33,7 +33,7 @@ class SharedLinks:
 
 
 def measure_shared_links(cluster: Cluster) -> SharedLinks:
-    """Messages of the first two devices in turn and at once, to them and back, then of all from each to the next.
+    """Messages of all devices in turn and at once, to them and back, then from each to the next.
 
     There must be two at least. Nothing of ports is measured where all are on this machine, so that messages pass none.
     It takes the place of the installed plan. Raises PeerError, with the device's name, if one fails.
@@ -41,7 +41,7 @@ def measure_shared_links(cluster: Cluster) -> SharedLinks:
     devices = tuple(cluster.devices)
     begun_s, frames = perf_counter(), _Frames(cluster)
     with cluster.exclusive:
-        ports = () if cluster.share_machine else _ports(frames, (devices[0], devices[1]))
+        ports = () if cluster.share_machine else _ports(frames, devices)
         ring = _ring(frames, devices)
     cost = MeasurementCost(wall_s=perf_counter() - begun_s, bytes_moved=frames.sent_bytes)
     return SharedLinks(ports=ports, ring=ring, cost=cost)
@@ -64,7 +64,7 @@ class _Frames:
                 yield
 
 
-def _ports(frames: _Frames, devices: tuple[str, str]) -> tuple[PortSample, ...]:
+def _ports(frames: _Frames, devices: tuple[str, ...]) -> tuple[PortSample, ...]:
     plan, inputs = port_plan(devices, PORT_BYTES), port_inputs(devices, PORT_BYTES)
     timelines = [frames.controller.timeline() for _ in frames.run(plan, inputs, PORT_ROUNDS)]
     return port_samples(devices, PORT_BYTES, timelines)

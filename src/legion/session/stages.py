@@ -149,7 +149,8 @@ class Planning:
 
     def compile(self, programs: Mapping[str, Program], part: Model | None = None) -> ExecutablePlan:
         """The programs of the model, or of a part of it, made ready to be installed."""
-        return compile_plan(part or self.model, programs, self._constants)
+        plan = compile_plan(part or self.model, programs, self._constants)
+        return replace(plan, feeding_s_per_byte=self.costs.feeding_s_per_byte)
 
 
 def plan_model(

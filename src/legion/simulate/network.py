@@ -1,4 +1,4 @@
-"""Messages on ports that carry one at a time: a node's way out and its way in are independent."""
+"""Messages on ports that are filled by one at a time: a node's way out and its way in are independent."""
 
 import math
 from collections import defaultdict, deque
@@ -9,6 +9,15 @@ from legion.geometry.box import Box
 
 MessageKey = tuple[str, str, str, Box]
 """Source, destination, tensor and box."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """Until when a message fills its source's way out and its destination's way in, and when it is through both."""
+
+    out_s: float
+    in_s: float
+    through_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +38,7 @@ class Message:
 
 
 class Network:
-    """Which message each port carries. It has no clock: two methods return the messages that enter the wire now.
+    """Which message fills each port. It has no clock: three methods return the messages that enter the wire now.
 
     A node's messages leave in the order in which they were handed over. One enters the wire when it is the first of
     its source and its destination's way in is free; those that wait for the same way in go in the order of their wait.
@@ -46,31 +55,36 @@ class Network:
         queue.append(message)
         return self._request(message) if len(queue) == 1 else []
 
-    def release(self, message: Message) -> list[Message]:
-        """The message has left both ports."""
+    def free_inward(self, message: Message) -> list[Message]:
+        """The message does not fill its destination's way in any more."""
         self._busy_inward.remove(message.destination)
-        entering: list[Message] = []
         waiting = self._waiting.get(message.destination)
-        if waiting:
-            entering += self._request(waiting.popleft())
+        return self._request(waiting.popleft()) if waiting else []
+
+    def free_outward(self, message: Message) -> list[Message]:
+        """The message does not fill its source's way out any more."""
         queue = self._outgoing[message.source]
         queue.popleft()
-        if queue:
-            entering += self._request(queue[0])
-        return entering
+        return self._request(queue[0]) if queue else []
 
-    def through_s(self, message: Message, now_s: float) -> float:
-        """When a message that enters the wire now has left both ports.
+    def passage(self, message: Message, now_s: float) -> Passage:
+        """Of a message that enters the wire now.
 
-        Each is a token bucket: it fills at the link's rate, up to a burst, and a byte takes one of it (see `Link`).
+        Each port is a token bucket: it fills at its rate, up to a burst, and a byte takes one of it (see `Link`).
         """
         link = message.link
         filling_s = message.size_bytes * link.seconds_per_byte
-        through_s = now_s
-        for port in ((message.source, "outward"), (message.destination, "inward")):
-            self._empty_until_s[port] = max(self._empty_until_s[port], now_s - link.burst_s) + filling_s
-            through_s = max(through_s, self._empty_until_s[port])
-        return through_s
+        ports = (
+            (message.source, "outward", link.outward_fraction),
+            (message.destination, "inward", link.inward_fraction),
+        )
+        through_s = now_s + max(0.0, filling_s - link.burst_s)
+        for node, way, fraction in ports:
+            full_s = max(self._empty_until_s[node, way], now_s - fraction * link.burst_s)
+            self._empty_until_s[node, way] = full_s + fraction * filling_s
+            through_s = max(through_s, self._empty_until_s[node, way])
+        out_s, in_s = (max(now_s, through_s - (1 - fraction) * filling_s) for *_, fraction in ports)
+        return Passage(out_s=out_s, in_s=in_s, through_s=through_s)
 
     def _request(self, message: Message) -> list[Message]:
         """The message is the first of its source: it enters now, or waits for its destination's way in."""

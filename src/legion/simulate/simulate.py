@@ -43,8 +43,8 @@ def simulate(programs: Mapping[str, Program], model: Model, costs: Costs) -> Tim
 
     Each node executes its list in order on one compute thread. A Receive waits for the arrival. A Run copies what it
     does not hold in one piece, then takes its time. A Send copies likewise, then joins the node's queue for its port.
-    Ports carry one message at a time each way (see `Network`); latency, and handling at the other end, delay the
-    arrival alone. Raises InternalError naming the nodes where the programs wait for one another.
+    Ports are filled by one message at a time each way (see `Network`); latency, and handling at the other end, delay
+    the arrival alone. Raises InternalError naming the nodes where the programs wait for one another.
     """
     return _Simulation(programs, model, costs).timeline()
 
@@ -177,7 +177,7 @@ class _Simulation:
     def _enter(self, messages: Iterable[Message], now_s: float) -> None:
         """These messages enter the wire now."""
         for message in messages:
-            released_s = self._network.through_s(message, now_s)
+            passage = self._network.passage(message, now_s)
             self._record(
                 Event(
                     node=message.source,
@@ -187,15 +187,16 @@ class _Simulation:
                     label=f"{message.tensor} to {message.destination}",
                     size_bytes=message.size_bytes,
                     start_s=now_s,
-                    end_s=released_s,
+                    end_s=passage.through_s,
                 )
             )
-            self._at(released_s, partial(self._release, message))
+            self._at(passage.in_s, partial(self._free, self._network.free_inward, message))
+            self._at(passage.out_s, partial(self._free, self._network.free_outward, message))
             taken_in_s = self._costs.message_s(message.destination)
-            self._at(released_s + message.link.latency_s + taken_in_s, partial(self._arrive, message))
+            self._at(passage.through_s + message.link.latency_s + taken_in_s, partial(self._arrive, message))
 
-    def _release(self, message: Message, now_s: float) -> None:
-        self._enter(self._network.release(message), now_s)
+    def _free(self, port: Callable[[Message], list[Message]], message: Message, now_s: float) -> None:
+        self._enter(port(message), now_s)
 
     def _arrive(self, message: Message, now_s: float) -> None:
         node = self._nodes[message.destination]

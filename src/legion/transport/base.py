@@ -77,7 +77,9 @@ class Endpoint(Protocol):
 
 
 class OutPort(Protocol):
-    """A node's way out for tensors, one message at a time. One thread uses it."""
+    """A node's way out for tensors, one message to a peer at a time. One thread uses it, but that `send` may be called
+    from several at once, for different peers.
+    """
 
     def connect(self, peers: Mapping[str, str]) -> None:
         """Connect to these data addresses, in place of all earlier ones, whose messages are dropped."""

@@ -5,6 +5,7 @@ a receiver's port serves those of several senders one after the other, and contr
 the receiver's port.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -107,12 +108,16 @@ class PacedOutPort:
         self._bandwidth_bytes_per_s = bandwidth_bytes_per_s
         self._clock = clock
         self._sleep = sleep
+        self._lock = threading.Lock()
+        self._free_s = 0.0
 
     def connect(self, peers: Mapping[str, str]) -> None:
         self._port.connect(peers)
 
     def send(self, peer: str, frames: Sequence[Frame], cancelled: Callable[[], bool]) -> bool:
-        out_s = self._clock() + _size_bytes(frames) / self._bandwidth_bytes_per_s
+        with self._lock:
+            out_s = max(self._clock(), self._free_s) + _size_bytes(frames) / self._bandwidth_bytes_per_s
+            self._free_s = out_s
         return wait_until(out_s, self._clock, self._sleep, cancelled) and self._port.send(peer, frames, cancelled)
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from legion.geometry.demand import Demand
 from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
 from legion.profile.joined import joined_layers
+from legion.profile.ports import PortSample
 from legion.profile.probes import CALL
 from legion.profile.samples import Profile
 from unit.profile.profile_building import random_profile
@@ -130,6 +131,31 @@ def test_links_follow_the_ports(chain):
     assert cost.link(CONTROLLER, "a") == cost.ports["a"].inward
     assert cost.link("a", CONTROLLER) == cost.ports["a"].outward
     assert cost.link("a", "b") == between(cost.ports["a"], cost.ports["b"])
+
+
+def test_a_faster_port_of_the_controllers_is_filled_for_a_fraction(chain):
+    model, demand, profile, cost = chain
+    assert cost.feeding_s_per_byte is None
+    alone = {device: (ports.inward, ports.outward) for device, ports in cost.ports.items()}
+    slowest = max(alone, key=lambda device: alone[device][0].seconds_per_byte)
+    inward, outward = alone[slowest]
+
+    def together(direction, seconds):
+        """All devices' kilobytes, at a quarter of what the slowest link takes for each."""
+        return PortSample(
+            direction=direction, size_bytes=1000, alone_s=dict.fromkeys(DEVICES, (1.0,)), together_s=(seconds,)
+        )
+
+    total_bytes = 1000 * len(DEVICES)
+    samples = (
+        together("set", total_bytes * inward.seconds_per_byte / 4),
+        together("get", total_bytes * outward.seconds_per_byte / 4),
+    )
+    found = cost_model(model, demand, replace(profile, ports=samples), DEVICES)
+    assert found.link(CONTROLLER, slowest) == replace(inward, outward_fraction=pytest.approx(0.25))
+    assert found.link(slowest, CONTROLLER) == replace(outward, inward_fraction=pytest.approx(0.25))
+    assert found.link("a", "b") == cost.link("a", "b")
+    assert found.feeding_s_per_byte == pytest.approx(inward.seconds_per_byte / 4)
 
 
 def copying(profile, bytes_per_s, handling_s):

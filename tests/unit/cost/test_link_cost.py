@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legion.cost.link_cost import Link, Ports, between, fit_link, fit_ports
+from legion.cost.link_cost import Link, Ports, between, fit_link, fit_ports, fraction_of
 from legion.errors import InputError
 from unit.profile.profile_building import device_profile, link_sample
 
@@ -70,6 +70,12 @@ def test_ports_take_the_median_of_each_direction():
 def test_a_direction_that_was_not_measured_is_an_error_not_zero():
     with pytest.raises(InputError, match='pi has no "get"'):
         fit_ports(device_profile(links=[link_sample("set")]))
+
+
+def test_a_faster_port_is_filled_for_a_fraction_and_a_little_faster_one_for_all_of_the_time():
+    link = Link(latency_s=1.0, seconds_per_byte=2.0)
+    assert [fraction_of(link, port) for port in (0.5, 1.5, 1.7, 2.0, 9.0)] == [0.25, 0.75, 1.0, 1.0, 1.0]
+    assert fraction_of(Link(latency_s=1.0, seconds_per_byte=0.0), 0.5) == 1.0
 
 
 def test_between_peers_the_slower_port_counts():

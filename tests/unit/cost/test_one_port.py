@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cost_building import chain_model, residual_model
+from cost_building import chain_model, convolution, loaded, residual_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +12,7 @@ from legion.cost.fit import cost_model
 from legion.cost.group_terms import GroupTerms
 from legion.cost.groups import connected_groups
 from legion.cost.layer_cost import NO_SAVING
+from legion.cost.link_cost import Ports
 from legion.cost.matrices import build_matrices
 from legion.cost.one_port import one_port_s
 from legion.geometry.demand import Demand
@@ -55,14 +56,33 @@ def one_latency(profile):
     )
 
 
-@settings(max_examples=30)
-@given(st.sampled_from(sorted(MODELS)), st.lists(st.floats(0.05, 1), min_size=1, max_size=4), st.integers(0, 9))
-def test_every_group_is_as_simulated(name, fractions, seed):
+def with_controller(cost, filling):
+    """The same with a controller whose ports messages fill for this fraction of their time."""
+    return replace(
+        cost,
+        ports={
+            device: Ports(
+                inward=replace(ports.inward, outward_fraction=filling),
+                outward=replace(ports.outward, inward_fraction=filling),
+            )
+            for device, ports in cost.ports.items()
+        },
+    )
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([("chain", 1.0), ("residual", 1.0), ("chain", 0.3), ("chain", 0.0)]),
+    st.lists(st.floats(0.05, 1), min_size=1, max_size=4),
+    st.integers(0, 9),
+)
+def test_every_group_is_as_simulated(case, fractions, seed):
+    name, filling = case
     model = MODELS[name]
     demand = Demand(model)
     shares = {f"d{index}": fraction / sum(fractions) for index, fraction in enumerate(fractions)}
     profile = one_latency(random_profile(model, demand, tuple(shares), seed))
-    cost = wires_and_runs_alone(cost_model(model, demand, profile, tuple(shares)))
+    cost = with_controller(wires_and_runs_alone(cost_model(model, demand, profile, tuple(shares))), filling)
     costs = build_matrices(model, demand, cost, shares, ports="one at a time").T
     for first, last in np.argwhere(costs >= 0).tolist():
         part, layers = part_of(model, first, last + 1), slice(first, last + 1)
@@ -72,6 +92,23 @@ def test_every_group_is_as_simulated(name, fractions, seed):
         simulated = simulate(lower(part, Demand(part), scheme), part, part_cost).latency_s
         assert costs[first, last] == pytest.approx(simulated), (first, last)
     assert ((costs >= 0) == connected_groups(model)).all()
+
+
+def pointwise_model():
+    parts = [convolution("x", "a", 1, 1, 0), convolution("a", "b", 1, 1, 0), convolution("b", "c", 1, 1, 0)]
+    return loaded([node for node, _ in parts], ["c"], [weights for _, weights in parts])
+
+
+def test_a_controller_that_no_message_fills_is_the_papers():
+    """T is then the maximum over devices, but for what it says of halos: here no layer has any."""
+    model, shares = pointwise_model(), {"a": 0.5, "b": 0.25, "c": 0.25}
+    demand = Demand(model)
+    profile = random_profile(model, demand, tuple(shares), 0)
+    cost = with_controller(wires_and_runs_alone(cost_model(model, demand, profile, tuple(shares))), 0.0)
+    one_port, parallel = (
+        build_matrices(model, demand, cost, shares, ports=ports).T for ports in ("one at a time", "parallel")
+    )
+    np.testing.assert_allclose(one_port, parallel)
 
 
 def terms_of(devices, latency_s=0.0):

@@ -29,26 +29,31 @@ SPEEDS = {"a": 0.01, "b": 0.004, "c": 0.007}
 
 
 @cache
-def problem(name: str, faster: float = 1.0, burst_bytes: float = 0.0) -> tuple[Model, Demand, CostModel, Tables]:
+def problem(
+    name: str, faster: float = 1.0, burst_bytes: float = 0.0, filling: float = 1.0
+) -> tuple[Model, Demand, CostModel, Tables]:
+    """`filling` is the fraction of a message's time for which it fills the controller's port."""
     model = small(name).model
     demand = Demand(model)
     profile = counted_profile(model, {device: faster * speed for device, speed in SPEEDS.items()})
-    cost = with_bursts(cost_model(model, demand, profile, tuple(SPEEDS)), burst_bytes)
+    cost = with_links(cost_model(model, demand, profile, tuple(SPEEDS)), burst_bytes, filling)
     return model, demand, cost, build_tables(model, demand, cost, tuple(SPEEDS))
 
 
-def with_bursts(cost: CostModel, burst_bytes: float) -> CostModel:
-    """The same on links that let so much pass at once."""
+def with_links(cost: CostModel, burst_bytes: float, filling: float) -> CostModel:
+    """The same on links that let so much pass at once, and a controller whose ports messages fill for this fraction."""
 
-    def bursting(ports: Ports) -> Ports:
-        inward, outward = (replace(link, burst_bytes=burst_bytes) for link in (ports.inward, ports.outward))
-        return Ports(inward=inward, outward=outward)
+    def changed(ports: Ports) -> Ports:
+        inward = replace(ports.inward, burst_bytes=burst_bytes, outward_fraction=filling)
+        return Ports(inward=inward, outward=replace(ports.outward, burst_bytes=burst_bytes, inward_fraction=filling))
 
-    return replace(cost, ports={device: bursting(ports) for device, ports in cost.ports.items()})
+    return replace(cost, ports={device: changed(ports) for device, ports in cost.ports.items()})
 
 
-def simulated_s(name: str, plan: RowPlans, faster: float = 1.0, burst_bytes: float = 0.0) -> float:
-    model, demand, cost, tables = problem(name, faster, burst_bytes)
+def simulated_s(
+    name: str, plan: RowPlans, faster: float = 1.0, burst_bytes: float = 0.0, filling: float = 1.0
+) -> float:
+    model, demand, cost, tables = problem(name, faster, burst_bytes, filling)
     scheme = scheme_of(Request(model=model, demand=demand, cost=cost), tables, plan)
     programs = lower(model, demand, scheme)
     verify(model, demand, programs)
@@ -104,6 +109,8 @@ def drawn_tables(random: np.random.Generator, extents: Places, devices: int) -> 
         latency_s=random.uniform(0.0, 0.05, (nodes, nodes)),
         seconds_per_byte=random.uniform(0.0, 0.3, (nodes, nodes)),
         burst_s=random.uniform(0.0, 0.3, (nodes, nodes)),
+        outward_fraction=random.uniform(0.1, 1.0, (nodes, nodes)),
+        inward_fraction=random.uniform(0.1, 1.0, (nodes, nodes)),
     )
 
 

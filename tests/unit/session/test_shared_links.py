@@ -16,7 +16,7 @@ def test_ports_and_ring_are_measured_and_counted(share_machine):
     assert len(measured.ring.seconds) == 7
     assert [type(sample) for sample in measured.ports] == ([] if share_machine else [PortSample] * 2)
     rows_bytes = 8 * 3 * ((1 + 3 + 12) * RING_BYTES + 4)
-    ports_bytes = 0 if share_machine else 4 * 2 * 4 * PORT_BYTES
+    ports_bytes = 0 if share_machine else 4 * 3 * 4 * PORT_BYTES
     headers_bytes = measured.cost.bytes_moved - rows_bytes - ports_bytes
     assert 0 < headers_bytes < rows_bytes
     assert measured.cost.wall_s > 0

@@ -29,6 +29,8 @@ class SimpleCosts:
     copy_s_per_byte: float = 0.0
     handling_s: float = 0.0
     burst_bytes: float = 0.0
+    outward_fraction: float = 1.0
+    inward_fraction: float = 1.0
 
     def run_s(self, _device, segment):
         return sum(box.volume for box in segment.boxes.values())
@@ -40,7 +42,13 @@ class SimpleCosts:
         return self.handling_s
 
     def link(self, _source, _destination):
-        return Link(latency_s=self.latency_s, seconds_per_byte=self.seconds_per_byte, burst_bytes=self.burst_bytes)
+        return Link(
+            latency_s=self.latency_s,
+            seconds_per_byte=self.seconds_per_byte,
+            burst_bytes=self.burst_bytes,
+            outward_fraction=self.outward_fraction,
+            inward_fraction=self.inward_fraction,
+        )
 
 
 def chain_model(tensors=("x", "y", "z")):
@@ -116,6 +124,41 @@ def test_three_messages_enter_one_port_one_after_another():
     )
     assert spans(result, "a") == [(0, 1), (1, 2), (2, 3)]
     assert [spans(result, node) for node in "bcd"] == [[(0, 1)], [(1, 2)], [(2, 3)]]
+
+
+def test_messages_follow_sooner_from_a_port_that_is_faster_than_their_ways():
+    """Four bytes fill it for a second, and are under way for four; by the same way one follows the other."""
+    result = timeline(
+        SimpleCosts(outward_fraction=0.25),
+        a=[send("b", 0, 4), send("c", 4, 8), send("c", 8, 12), send("b", 12, 16)],
+        b=[receive("a", 0, 4), receive("a", 12, 16)],
+        c=[receive("a", 4, 8), receive("a", 8, 12)],
+    )
+    assert spans(result, "a") == [(0, 4), (1, 5), (5, 9), (6, 10)]
+    assert [spans(result, node) for node in "bc"] == [[(0, 4), (4, 10)], [(0, 5), (5, 9)]]
+
+
+def test_messages_overlap_on_their_way_into_a_port_that_is_faster():
+    result = timeline(
+        SimpleCosts(inward_fraction=0.5),
+        a=[receive("b", 0, 4), receive("c", 4, 8), receive("d", 8, 12)],
+        b=[send("a", 0, 4)],
+        c=[send("a", 4, 8)],
+        d=[send("a", 8, 12)],
+    )
+    assert spans(result, "a") == [(0, 4), (4, 6), (6, 8)]
+    assert [spans(result, node) for node in "bcd"] == [[(0, 4)], [(2, 6)], [(4, 8)]]
+
+
+def test_a_faster_port_has_a_burst_of_its_own():
+    """Of 2 bytes at once: the second message waits for its own way only, whose burst it has to itself."""
+    result = timeline(
+        SimpleCosts(burst_bytes=2.0, outward_fraction=0.5),
+        a=[send("b", 0, 4), send("c", 4, 8)],
+        b=[receive("a", 0, 4)],
+        c=[receive("a", 4, 8)],
+    )
+    assert spans(result, "a") == [(0, 2), (0, 3)]
 
 
 def test_a_burst_passes_at_once_and_comes_back_at_the_rate():
@@ -245,6 +288,15 @@ def test_slower_links_never_help_gather_and_scatter(sizes, latency, seconds_per_
     assert later.latency_s >= base.latency_s - 1e-9
     assert base.latency_s >= max(sizes) + 2 * latency - 1e-9
     assert base.latency_s >= sum(sizes) * seconds_per_byte + latency - 1e-9
+
+
+@given(SIZES, st.floats(0, 5), st.floats(0, 1), st.floats(0, 1))
+def test_faster_ports_never_hinder_gather_and_scatter(sizes, latency, outward, inward):
+    base = gather_and_scatter(sizes, SimpleCosts(latency_s=latency))
+    sooner = gather_and_scatter(sizes, SimpleCosts(latency_s=latency, outward_fraction=outward, inward_fraction=inward))
+    assert 3 * max(sizes) + 2 * latency - 1e-9 <= sooner.latency_s <= base.latency_s + 1e-9
+    free = gather_and_scatter(sizes, SimpleCosts(latency_s=latency, outward_fraction=0, inward_fraction=0))
+    assert free.latency_s == pytest.approx(3 * max(sizes) + 2 * latency)
 
 
 @given(SIZES, st.floats(0, 5), st.floats(0, 5))

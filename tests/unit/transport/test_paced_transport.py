@@ -54,6 +54,24 @@ def test_a_message_takes_its_time_on_the_wire_once(transport: PacedTransport, cl
     assert arrival.arrived_s == pytest.approx(50.5)
 
 
+def test_a_way_out_carries_one_message_after_the_other(clock: Clock) -> None:
+    """A second one is sent to somebody else while the first is on the wire."""
+    network = MemoryNetwork(clock)
+    ends_s: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if not ends_s:
+            ends_s.append(0.0)
+            port.send("b", [b"", bytes(500)], never)
+            ends_s.append(clock.now_s)
+
+    port = PacedTransport(network, BANDWIDTH, sleep=sleep).out_port()
+    port.connect({name: f"memory:{network.listen('memory:0').data_port}" for name in "ab"})
+    port.send("a", [b"", bytes(1000)], never)
+    assert ends_s[1] == pytest.approx(51.5)
+
+
 def test_a_port_takes_one_message_after_the_other(transport: PacedTransport, clock: Clock) -> None:
     """Three nodes send half a second's worth each at the same time: the last is there after one and a half."""
     endpoint = transport.listen("memory:0")
