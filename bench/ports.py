@@ -1,10 +1,9 @@
-"""Do two devices share the controller's port? Seen by a probe to two at once, in labs where they do and do not.
+"""Do devices share the controller's port? Seen by a probe to all at once, in labs where they do and do not.
 
 Method: a lab of two boards on links of 100 Mbit/s each, the controller's link once of 100 and once of 1000 Mbit/s. The
 controller sends 100 kB to one board and gets them back, then the same with the other, then with both at once, three
 times after once to warm up (`legion.session.shared_links`). `sharing` is 2 where the two messages went one after the
-other, and 1 where each took as long as alone. On the way there a node's own queue lets one message out at a time, as
-fast as its port takes it; on the way back the boards know nothing of each other, and only the network decides.
+other, and 1 where each took as long as alone.
 
 `python -m bench.ports`; needs root; takes half a minute.
 """
