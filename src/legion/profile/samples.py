@@ -91,8 +91,8 @@ class DeviceProfile:
 class Profile:
     """Device profiles by device name, and what was measured of several devices at once.
 
-    `ports`: whether devices share the controller's port. `ring`: small messages between all of them, None where there
-    is one alone. `shared_cost`: what measuring both took.
+    `ports`: whether devices share the controller's port, and how fast it is at least. `ring`: small messages between
+    all of them, None where there is one alone. `shared_cost`: what measuring both took.
     """
 
     devices: Mapping[str, DeviceProfile]

@@ -38,7 +38,7 @@ class FrameLog:
 class PreparedPlan:
     """All that executing takes: the plan's id, whose part it is, and the graphs made runnable.
 
-    Tensors fill the port for `port_s_per_byte`, or, without it, until they have left.
+    Each byte of a tensor fills the port for `port_s_per_byte`, or, without it, until they have left.
     """
 
     plan: int

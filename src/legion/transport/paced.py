@@ -115,10 +115,16 @@ class PacedOutPort:
         self._port.connect(peers)
 
     def send(self, peer: str, frames: Sequence[Frame], cancelled: Callable[[], bool]) -> bool:
+        if cancelled():
+            return False
         with self._lock:
             out_s = max(self._clock(), self._free_s) + _size_bytes(frames) / self._bandwidth_bytes_per_s
             self._free_s = out_s
-        return wait_until(out_s, self._clock, self._sleep, cancelled) and self._port.send(peer, frames, cancelled)
+        if wait_until(out_s, self._clock, self._sleep, cancelled):
+            return self._port.send(peer, frames, cancelled)
+        with self._lock:
+            self._free_s = min(self._free_s, self._clock())
+        return False
 
     def close(self) -> None:
         self._port.close()

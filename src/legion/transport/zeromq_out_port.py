@@ -1,4 +1,4 @@
-"""A node's way out for tensors over ZeroMQ: one PUSH socket per peer, one tensor on the wire at a time."""
+"""A node's way out for tensors over ZeroMQ: one PUSH socket per peer, each with one tensor under way."""
 
 import select
 import socket

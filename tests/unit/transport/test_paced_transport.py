@@ -72,6 +72,19 @@ def test_a_way_out_carries_one_message_after_the_other(clock: Clock) -> None:
     assert ends_s[1] == pytest.approx(51.5)
 
 
+def test_what_is_cancelled_does_not_fill_the_way_out(transport: PacedTransport, clock: Clock) -> None:
+    """Neither before it is sent, nor beyond the moment when it is given up."""
+    endpoint, port = transport.listen("memory:0"), transport.out_port()
+    port.connect({"a": f"memory:{endpoint.data_port}"})
+    assert not port.send("a", [b"", bytes(9000)], lambda: True)
+    assert clock.now_s == 50.0
+    assert not port.send("a", [b"", bytes(9000)], lambda: clock.now_s > 50.0)
+    given_up_s = clock.now_s
+    assert given_up_s < 51.0
+    assert port.send("a", [b"", bytes(1000)], never)
+    assert clock.now_s == pytest.approx(given_up_s + 1.0)
+
+
 def test_a_port_takes_one_message_after_the_other(transport: PacedTransport, clock: Clock) -> None:
     """Three nodes send half a second's worth each at the same time: the last is there after one and a half."""
     endpoint = transport.listen("memory:0")
