@@ -95,7 +95,7 @@ from legion.plan.scheme import CONTROLLER
 from legion.runtime.port_probe import port_inputs, port_plan
 from legion.session.cluster import connect
 
-size_bytes, feeding = int(sys.argv[2]), None if sys.argv[3] == "None" else float(sys.argv[3])
+size_bytes, feeding = int(sys.argv[2]), float(sys.argv[3]) if sys.argv[3:] else None
 with connect(sys.argv[1]) as cluster:
     first, second = devices = tuple(cluster.devices)
     cluster.controller.install(replace(port_plan(devices, size_bytes), feeding_s_per_byte=feeding))
@@ -110,22 +110,23 @@ with connect(sys.argv[1]) as cluster:
 """
 
 
+def first_over_second(user: User, lab: Path, *arguments: float) -> float:
+    """When the first of two tensors is there, over when the second is."""
+    script = user.folder / "one_after_the_other.py"
+    script.write_text(ONE_AFTER_THE_OTHER)
+    return float(user.legion("lab", "run", lab, "--", sys.executable, script, "{cluster}", *arguments))
+
+
 @needs_namespaces
 @pytest.mark.parametrize("size_bytes", [30_000, 100_000])
 def test_one_tensor_is_through_before_the_next_takes_its_port(user: User, size_bytes: int) -> None:
-    script = user.folder / "one_after_the_other.py"
-    script.write_text(ONE_AFTER_THE_OTHER)
     lab = user.lab_file(*BOARDS[:2], link_mbit_per_s=10)
-    told = user.legion("lab", "run", lab, "--", sys.executable, script, "{cluster}", size_bytes, None)
     # Were the port shared, the first would be there just before the second.
-    assert 0.4 < float(told) < 0.62
+    assert 0.4 < first_over_second(user, lab, size_bytes) < 0.62
 
 
 @needs_namespaces
 def test_a_faster_port_feeds_devices_at_the_same_time(user: User) -> None:
-    script = user.folder / "one_after_the_other.py"
-    script.write_text(ONE_AFTER_THE_OTHER)
     lab = user.lab_file(*BOARDS[:2], link_mbit_per_s=10, controller_mbit_per_s=100)
-    told = user.legion("lab", "run", lab, "--", sys.executable, script, "{cluster}", 300_000, 8e-8)
     # The first is there sooner by as long as it fills the controller's port, a tenth of the time.
-    assert 0.8 < float(told) < 1.0
+    assert 0.8 < first_over_second(user, lab, 300_000, 8e-8) < 1.0

@@ -88,7 +88,7 @@ def model_of_curves(
         call_s=dict.fromkeys(curves, 0.0),
         savings=dict.fromkeys(curves, NO_SAVING),
         variation=dict.fromkeys(curves, 0.0),
-        ports={device: _ports(profile, measured) for device, measured in profiles.items()},
+        ports=_ports(profile, profiles),
         assembling_s={**common(lambda each: each.processor.assembling_s), CONTROLLER: 0.0},
         copy_bytes_per_s={**copy_bytes_per_s, CONTROLLER: max(copy_bytes_per_s.values())},
         handling_s={
@@ -99,14 +99,15 @@ def model_of_curves(
     )
 
 
-def _ports(profile: Profile, measured: DeviceProfile) -> Ports:
-    """A device's ports, and what a message fills of the controller's, which is none but theirs where not measured."""
-    ports = fit_ports(measured)
+def _ports(profile: Profile, measured: Mapping[str, DeviceProfile]) -> Mapping[str, Ports]:
+    """These devices' ports; the controller's count as no faster than theirs where they were not measured."""
     controller = {sample.direction: seconds_per_byte(sample) for sample in profile.ports}
-    return Ports(
-        inward=replace(ports.inward, outward_fraction=fraction_of(ports.inward, controller.get("set", inf))),
-        outward=replace(ports.outward, inward_fraction=fraction_of(ports.outward, controller.get("get", inf))),
-    )
+    outward_s, inward_s = controller.get("set", inf), controller.get("get", inf)
+    ports = {device: fit_ports(each) for device, each in measured.items()}
+    return {
+        device: each.at_controller(fraction_of(each.inward, outward_s), fraction_of(each.outward, inward_s))
+        for device, each in ports.items()
+    }
 
 
 def _exchange_s(profile: Profile) -> float:

@@ -1,7 +1,7 @@
 """What a message costs on the wire: latency, and bytes beyond a burst over bandwidth, and how long it fills ports."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, median
 from typing import Literal
 
@@ -51,6 +51,13 @@ class Ports:
 
     inward: Link
     outward: Link
+
+    def at_controller(self, outward_fraction: float, inward_fraction: float) -> "Ports":
+        """The same, where messages fill the controller's way out, and its way in, for these fractions of their time."""
+        return Ports(
+            inward=replace(self.inward, outward_fraction=outward_fraction),
+            outward=replace(self.outward, inward_fraction=inward_fraction),
+        )
 
 
 def fit_link(sizes_bytes: Sequence[int], seconds: Sequence[float]) -> Link:

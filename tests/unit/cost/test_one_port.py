@@ -12,7 +12,6 @@ from legion.cost.fit import cost_model
 from legion.cost.group_terms import GroupTerms
 from legion.cost.groups import connected_groups
 from legion.cost.layer_cost import NO_SAVING
-from legion.cost.link_cost import Ports
 from legion.cost.matrices import build_matrices
 from legion.cost.one_port import one_port_s
 from legion.geometry.demand import Demand
@@ -58,16 +57,7 @@ def one_latency(profile):
 
 def with_controller(cost, filling):
     """The same with a controller whose ports messages fill for this fraction of their time."""
-    return replace(
-        cost,
-        ports={
-            device: Ports(
-                inward=replace(ports.inward, outward_fraction=filling),
-                outward=replace(ports.outward, inward_fraction=filling),
-            )
-            for device, ports in cost.ports.items()
-        },
-    )
+    return replace(cost, ports={name: ports.at_controller(filling, filling) for name, ports in cost.ports.items()})
 
 
 @settings(max_examples=60)

@@ -44,8 +44,8 @@ def with_links(cost: CostModel, burst_bytes: float, filling: float) -> CostModel
     """The same on links that let so much pass at once, and a controller whose ports messages fill for this fraction."""
 
     def changed(ports: Ports) -> Ports:
-        inward = replace(ports.inward, burst_bytes=burst_bytes, outward_fraction=filling)
-        return Ports(inward=inward, outward=replace(ports.outward, burst_bytes=burst_bytes, inward_fraction=filling))
+        inward, outward = (replace(link, burst_bytes=burst_bytes) for link in (ports.inward, ports.outward))
+        return Ports(inward=inward, outward=outward).at_controller(filling, filling)
 
     return replace(cost, ports={device: changed(ports) for device, ports in cost.ports.items()})
 

@@ -115,13 +115,18 @@ def test_three_messages_leave_one_port_one_after_another():
     assert result.source == "predicted"
 
 
-def test_three_messages_enter_one_port_one_after_another():
-    result = timeline(
-        a=[receive("b", 0, 1), receive("c", 1, 2), receive("d", 2, 3)],
-        b=[send("a", 0, 1)],
-        c=[send("a", 1, 2)],
-        d=[send("a", 2, 3)],
+def three_into_one_port(size, costs=None):
+    """From b, c and d to a."""
+    parts = {name: (place * size, (place + 1) * size) for place, name in enumerate("bcd")}
+    return timeline(
+        costs,
+        a=[receive(name, *part) for name, part in parts.items()],
+        **{name: [send("a", *part)] for name, part in parts.items()},
     )
+
+
+def test_three_messages_enter_one_port_one_after_another():
+    result = three_into_one_port(1)
     assert spans(result, "a") == [(0, 1), (1, 2), (2, 3)]
     assert [spans(result, node) for node in "bcd"] == [[(0, 1)], [(1, 2)], [(2, 3)]]
 
@@ -139,13 +144,7 @@ def test_messages_follow_sooner_from_a_port_that_is_faster_than_their_ways():
 
 
 def test_messages_overlap_on_their_way_into_a_port_that_is_faster():
-    result = timeline(
-        SimpleCosts(inward_fraction=0.5),
-        a=[receive("b", 0, 4), receive("c", 4, 8), receive("d", 8, 12)],
-        b=[send("a", 0, 4)],
-        c=[send("a", 4, 8)],
-        d=[send("a", 8, 12)],
-    )
+    result = three_into_one_port(4, SimpleCosts(inward_fraction=0.5))
     assert spans(result, "a") == [(0, 4), (4, 6), (6, 8)]
     assert [spans(result, node) for node in "bcd"] == [[(0, 4)], [(2, 6)], [(4, 8)]]
 
