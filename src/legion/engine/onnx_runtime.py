@@ -7,6 +7,7 @@ import onnx
 
 from legion.engine import onnx_session
 from legion.engine.base import Loader, graph_key
+from legion.engine.blocked_crops import convolved_crops, keeps_blocks
 from legion.engine.constants import constant_values
 from legion.engine.memory import return_free_memory
 from legion.engine.onnx_build import EXTERNAL_FROM_BYTES, build_onnx
@@ -36,6 +37,7 @@ class OnnxRuntimeEngine:
         onnx_session.claim_process(threads)
         self.threads = threads
         self.providers = tuple(dict.fromkeys((provider, onnx_session.CPU_PROVIDER)))
+        self._in_blocks = provider == onnx_session.CPU_PROVIDER and keeps_blocks(threads)
         self._executables: dict[str, OnnxRuntimeExecutable] = {}
 
     @property
@@ -63,9 +65,11 @@ class OnnxRuntimeEngine:
         return_free_memory()
 
     def _open(self, graph: LocalGraph, key: str, load: Loader) -> "OnnxRuntimeExecutable":
-        constants = {constant.name: constant_values(constant, load) for constant in graph.constants}
-        external = {name: values for name, values in constants.items() if values.nbytes >= EXTERNAL_FROM_BYTES}
+        constants: Mapping[str, Array] = {each.name: constant_values(each, load) for each in graph.constants}
         try:
+            if self._in_blocks:
+                graph, constants = convolved_crops(graph, constants)
+            external = {name: values for name, values in constants.items() if values.nbytes >= EXTERNAL_FROM_BYTES}
             model = build_onnx(graph, constants).SerializeToString()
             session = onnx_session.open_session(model, external, threads=self.threads, providers=self.providers)
         except InputError:

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]  # the package ships none
@@ -58,6 +60,16 @@ def open_session(model: bytes, external: Mapping[str, Array], *, threads: int, p
 def open_whole(model: str | bytes, threads: int) -> Session:
     """Load a model file, or its bytes, on the processor. Whatever ONNX Runtime raises passes through."""
     return _load(model, _options(threads), [CPU_PROVIDER])
+
+
+def optimised(model: bytes, *, threads: int) -> bytes:
+    """The model as ONNX Runtime rewrites it for the processor. Whatever it raises passes through."""
+    with TemporaryDirectory(prefix="legion-") as directory:
+        path = Path(directory) / "optimised.onnx"
+        options = _options(threads)
+        options.optimized_model_filepath = str(path)
+        _load(model, options, [CPU_PROVIDER])
+        return path.read_bytes()
 
 
 def claim_process(threads: int) -> None:

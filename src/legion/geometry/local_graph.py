@@ -1,6 +1,7 @@
 """A segment made concrete: operators with local attributes, named constants, input buffers."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from legion.geometry.box import Box
 from legion.model.model import Operator
@@ -41,6 +42,11 @@ class LocalGraph:
     inputs: tuple[LocalInput, ...]
     outputs: tuple[str, ...]
     constants: tuple[LocalConstant, ...]
+
+    def at(self, shapes: Sequence[tuple[int, ...]]) -> "LocalGraph":
+        """The graph for inputs of these shapes alone, in their order; an engine may make more of it."""
+        inputs = (replace(each, dims=shape) for each, shape in zip(self.inputs, shapes, strict=True))
+        return replace(self, inputs=tuple(inputs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

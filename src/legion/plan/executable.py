@@ -20,6 +20,12 @@ class RunStep:
     buffers: tuple[InputBuffer, ...]
     outputs: tuple[tuple[str, Box], ...]
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...] | None:
+        """Those of the inputs; None where one depends on data."""
+        dynamic = any(buffer.dynamic for buffer in self.buffers)
+        return None if dynamic else tuple(buffer.shape for buffer in self.buffers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
@@ -28,6 +34,17 @@ class NodePlan:
     program: Program
     graphs: tuple[LocalGraph, ...]
     steps: tuple[RunStep, ...]
+
+    @property
+    def graphs_as_run(self) -> tuple[LocalGraph, ...]:
+        """The graphs; one that always runs on inputs of the same shapes is made for these alone."""
+        found: list[set[tuple[tuple[int, ...], ...] | None]] = [set() for _ in self.graphs]
+        for step in self.steps:
+            found[step.graph].add(step.shapes)
+        return tuple(
+            graph.at(shapes[0]) if len(shapes) == 1 and shapes[0] is not None else graph
+            for graph, shapes in zip(self.graphs, map(tuple, found), strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

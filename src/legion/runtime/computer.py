@@ -171,12 +171,12 @@ class Computer:
                 raise InputError(f"the plan sends to {instruction.destination}, whose address it does not give")
         frame_plan = device_frame_plan(plan)
         self._interpreter = None
-        self._graphs = plan.graphs
-        self._engine.retain(plan.graphs)
+        self._graphs = plan.graphs_as_run
+        self._engine.retain(self._graphs)
         self._sender.connect(work.peers)
         executables: list[Executable] = []
-        for graph in plan.graphs:
-            progress(len(executables) / len(plan.graphs))
+        for graph in self._graphs:
+            progress(len(executables) / len(self._graphs))
             executables.append(self._engine.prepare(graph, self._store.load))
         self._warm_up(plan, executables, progress)
         progress(1.0)

@@ -1,0 +1,120 @@
+"""Crops as convolutions, for an engine that keeps images in blocks of channels from one convolution to the next.
+
+Such an engine cannot slice blocks: for a shortcut's crop it brings the image back to plain layout, and adds there what
+it would otherwise add inside a convolution. A depthwise convolution whose kernel holds a single one is the same crop,
+for finite numbers, and stays in blocks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import onnx
+
+from legion.engine import onnx_session
+from legion.engine.constants import synthetic_constant
+from legion.engine.onnx_build import build_onnx
+from legion.geometry.emitter import END
+from legion.geometry.local_graph import LocalConstant, LocalGraph, LocalInput
+from legion.model.model import Array, Operator
+
+_ROWS, _COLUMNS, _RANK = 2, 3, 4
+_SETTINGS = ("starts", "ends", "axes")
+_MOST_CUT = 8
+"""Rows or columns: much longer kernels take longer than what they save."""
+
+_IN_BLOCKS = frozenset({"Add", "Conv"})
+_BLOCKED = "com.microsoft.nchwc"
+"""The domain of ONNX Runtime's operators on blocks of channels."""
+
+
+@cache
+def keeps_blocks(threads: int) -> bool:
+    """Whether ONNX Runtime computes in blocks on this processor: what it makes of a small convolution tells."""
+    weights = LocalConstant(name="w", shape=(4, 4, 1, 1), dtype="float32", digest=None)
+    graph = LocalGraph(
+        opset=18,
+        operators=(Operator(name="convolution", op_type="Conv", inputs=("x", "w"), outputs=("y",)),),
+        inputs=(LocalInput(name="x", dtype="float32", dims=(1, 4, None, None)),),
+        outputs=("y",),
+        constants=(weights,),
+    )
+    model = build_onnx(graph, {"w": synthetic_constant(weights)})
+    optimised = onnx.load_model_from_string(onnx_session.optimised(model.SerializeToString(), threads=threads))
+    return any(node.domain == _BLOCKED for node in optimised.graph.node)
+
+
+def convolved_crops(graph: LocalGraph, constants: Mapping[str, Array]) -> tuple[LocalGraph, Mapping[str, Array]]:
+    """The graph and the values of its constants, with convolutions for crops from blocks to blocks.
+
+    That is where convolutions read what is cut, which also tells its channels, and only convolutions and sums read what
+    is left.
+    """
+    channels = _channels(graph.operators, constants)
+    wanted = _read_in_blocks(graph)
+    kernels: dict[str, Array] = {}
+    operators: list[Operator] = []
+    for operator in graph.operators:
+        margins = _margins(operator, constants) if operator.outputs[0] in wanted else None
+        if margins is None or operator.inputs[0] not in channels:
+            operators.append(operator)
+        else:
+            count = channels[operator.inputs[0]]
+            weights = f"{operator.outputs[0]}/kernel"
+            kernels[weights] = _kernel(count, margins)
+            inputs = (operator.inputs[0], weights)
+            operators.append(replace(operator, op_type="Conv", inputs=inputs, attributes={"group": count}))
+    return _with_constants(replace(graph, operators=tuple(operators)), constants, kernels)
+
+
+def _channels(operators: Sequence[Operator], constants: Mapping[str, Array]) -> dict[str, int]:
+    """The channels of each image of floats that a convolution reads."""
+    counts: dict[str, int] = {}
+    for operator in operators:
+        weights = constants.get(operator.inputs[1]) if operator.op_type == "Conv" else None
+        group = operator.attributes.get("group", 1)
+        if weights is not None and weights.ndim == _RANK and weights.dtype == np.float32 and isinstance(group, int):
+            counts[operator.inputs[0]] = weights.shape[1] * group
+    return counts
+
+
+def _read_in_blocks(graph: LocalGraph) -> set[str]:
+    """What convolutions and sums read, and nobody else."""
+    readers = {True: set[str](), False: set(graph.outputs)}
+    for operator in graph.operators:
+        readers[operator.op_type in _IN_BLOCKS].update(operator.inputs)
+    return readers[True] - readers[False]
+
+
+def _margins(operator: Operator, constants: Mapping[str, Array]) -> dict[int, tuple[int, int]] | None:
+    """How much a crop cuts before and behind, by axis; None for what is no crop of rows and columns, or a large one."""
+    settings = [constants[name].tolist() for name in operator.inputs[1:] if name in constants]
+    if operator.op_type != "Slice" or len(operator.inputs) != 1 + len(settings) or len(settings) != len(_SETTINGS):
+        return None
+    margins = {axis: (start, 0 if end == END else -end) for start, end, axis in zip(*settings, strict=True)}
+    cut = [extent for margin in margins.values() for extent in margin]
+    is_small = margins.keys() <= {_ROWS, _COLUMNS} and min(cut, default=-1) >= 0 and sum(cut) <= _MOST_CUT
+    return margins if is_small else None
+
+
+def _kernel(channels: int, margins: Mapping[int, tuple[int, int]]) -> Array:
+    """Weights that pick of each window the element that stays."""
+    (above, below), (left, right) = (margins.get(axis, (0, 0)) for axis in (_ROWS, _COLUMNS))
+    weights = np.zeros((channels, 1, above + 1 + below, left + 1 + right), np.float32)
+    weights[:, :, above, left] = 1
+    return weights
+
+
+def _with_constants(
+    graph: LocalGraph, constants: Mapping[str, Array], kernels: Mapping[str, Array]
+) -> tuple[LocalGraph, Mapping[str, Array]]:
+    """With the kernels as constants, and without those that nothing reads any more."""
+    read = {name for operator in graph.operators for name in operator.inputs} | set(graph.outputs)
+    kept = tuple(constant for constant in graph.constants if constant.name in read)
+    made = tuple(
+        LocalConstant(name=name, shape=values.shape, dtype=values.dtype.name, digest=None)
+        for name, values in kernels.items()
+    )
+    values = {constant.name: constants[constant.name] for constant in kept} | dict(kernels)
+    return replace(graph, constants=(*kept, *made)), values
