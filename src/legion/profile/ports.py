@@ -1,23 +1,24 @@
 """What was measured of the controller's port: whether devices' transfers get in each other's way."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortSample:
-    """Devices' messages of one size in one direction, one after the other and at the same time, in seconds.
+    """Devices' messages of one size in one direction, one after the other and at the same time, in seconds by device.
 
-    `direction` is as in `LinkSample`. `alone_s` is by device; `together_s` lasts from the first byte of all to
-    the last. All have one entry per round.
+    `direction` is as in `LinkSample`. `together_s` lasts from the first byte of all to the device's last. All have one
+    entry per round.
     """
 
     direction: Literal["set", "get"]
     size_bytes: int
     alone_s: Mapping[str, tuple[float, ...]]
-    together_s: tuple[float, ...]
+    together_s: Mapping[str, tuple[float, ...]]
 
 
 def sharing(sample: PortSample) -> float:
@@ -28,10 +29,24 @@ def sharing(sample: PortSample) -> float:
     """
     alone_s = [median(seconds) for seconds in sample.alone_s.values()]
     others_s = sum(alone_s) - max(alone_s)
-    beyond_s = median(sample.together_s) - max(alone_s)
-    return 1 + (len(alone_s) - 1) * beyond_s / others_s if others_s > 0 else 1.0
+    return 1 + (len(alone_s) - 1) * _beyond_s(sample, sample.alone_s) / others_s if others_s > 0 else 1.0
 
 
 def seconds_per_byte(sample: PortSample) -> float:
-    """What a byte fills of the port at most: less where the devices' own ports, all at once, were slower."""
-    return median(sample.together_s) / (len(sample.alone_s) * sample.size_bytes)
+    """What a byte fills of the port: a message more is through, with all the others, by so much later.
+
+    Where links are unequal this is seen in the devices by whose end most bytes a second had come, for a slow link says
+    nothing of the port; infinity where that is a single one.
+    """
+    by_end = sorted(sample.together_s, key=lambda device: median(sample.together_s[device]))
+    counts = range(1, len(by_end) + 1)
+    count = min(counts, key=lambda count: median(sample.together_s[by_end[count - 1]]) / count)
+    if count == 1:
+        return inf
+    return max(0.0, _beyond_s(sample, by_end[:count])) / ((count - 1) * sample.size_bytes)
+
+
+def _beyond_s(sample: PortSample, devices: Collection[str]) -> float:
+    """What these take together beyond the slowest of them alone."""
+    together_s, alone_s = (max(median(of[each]) for each in devices) for of in (sample.together_s, sample.alone_s))
+    return together_s - alone_s

@@ -14,7 +14,7 @@ from legion.profile.probes import LayerProbe
 from legion.profile.ring import RingSample
 from legion.profile.samples import DeviceProfile, LayerSample, LinkSample, Profile
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +98,9 @@ def _is_sound_link(sample: LinkSample) -> bool:
 
 
 def _is_sound_port(sample: PortSample) -> bool:
-    rounds = (*sample.alone_s.values(), sample.together_s)
-    return len(sample.alone_s) > 1 and sample.size_bytes > 0 and all(map(_none_negative, rounds))
+    alone_s, together_s = sample.alone_s, sample.together_s
+    is_of_several = alone_s.keys() == together_s.keys() and len(alone_s) > 1 and sample.size_bytes > 0
+    return is_of_several and all(map(_none_negative, (*alone_s.values(), *together_s.values())))
 
 
 def _is_sound_ring(sample: RingSample, devices: Collection[str]) -> bool:

@@ -55,18 +55,23 @@ def port_samples(
     transfers = tuple(_transfers(devices, size_bytes))
     frames = [_by_instruction(timeline) for timeline in timelines]
 
-    def seconds(way: Way, tensors: Sequence[str]) -> tuple[float, ...]:
-        """From the first of these transfers' start to the last one's end, by clocks that are not quite the same."""
-        meant = [each for each in transfers if each.way == way and each.tensor in tensors]
-        spans = [[_span(frame, transfers, each) for each in meant] for frame in frames]
-        return tuple(max(0.0, max(end for _, end in frame) - min(start for start, _ in frame)) for frame in spans)
+    def spans(way: Way, what: str) -> list[dict[str, tuple[float, float]]]:
+        """When each device's transfer began and ended, by frame."""
+        named = {_named(what, device) for device in devices}
+        meant = [each for each in transfers if each.way == way and each.tensor in named]
+        return [{each.device: _span(frame, transfers, each) for each in meant} for frame in frames]
 
     def sample(way: Way) -> PortSample:
+        alone, together = spans(way, "alone"), spans(way, "together")
+        begun_s = [min(start_s for start_s, _ in frame.values()) for frame in together]
         return PortSample(
             direction=way,
             size_bytes=size_bytes,
-            alone_s={device: seconds(way, [_named("alone", device)]) for device in devices},
-            together_s=seconds(way, [_named("together", device) for device in devices]),
+            alone_s={each: tuple(_seconds(*frame[each]) for frame in alone) for each in devices},
+            together_s={
+                each: tuple(_seconds(start_s, frame[each][1]) for start_s, frame in zip(begun_s, together, strict=True))
+                for each in devices
+            },
         )
 
     return sample("set"), sample("get")
@@ -103,6 +108,11 @@ def _span(
     at_device = frame[transfer.device, own.index(transfer)]
     sent, arrived = (at_controller, at_device) if transfer.way == "set" else (at_device, at_controller)
     return sent.start_s, arrived.end_s
+
+
+def _seconds(start_s: float, end_s: float) -> float:
+    """From one to the other, which two clocks told that are not quite the same."""
+    return max(0.0, end_s - start_s)
 
 
 def _by_instruction(timeline: Timeline) -> dict[tuple[str, int], Event]:

@@ -141,15 +141,18 @@ def test_a_faster_port_of_the_controllers_is_filled_for_a_fraction(chain):
     inward, outward = alone[slowest]
 
     def together(direction, seconds):
-        """A kilobyte of each device."""
+        """A kilobyte of each device, which together take so much longer than one of them."""
         return PortSample(
-            direction=direction, size_bytes=1000, alone_s=dict.fromkeys(DEVICES, (1.0,)), together_s=(seconds,)
+            direction=direction,
+            size_bytes=1000,
+            alone_s=dict.fromkeys(DEVICES, (1.0,)),
+            together_s=dict.fromkeys(DEVICES, (1.0 + seconds,)),
         )
 
-    total_bytes = 1000 * len(DEVICES)
+    other_bytes = 1000 * (len(DEVICES) - 1)
     samples = (
-        together("set", total_bytes * inward.seconds_per_byte / 4),
-        together("get", total_bytes * outward.seconds_per_byte / 8),
+        together("set", other_bytes * inward.seconds_per_byte / 4),
+        together("get", other_bytes * outward.seconds_per_byte / 8),
     )
     found = cost_model(model, demand, replace(profile, ports=samples), DEVICES)
     assert found.link(CONTROLLER, slowest) == replace(inward, outward_fraction=pytest.approx(0.25))

@@ -25,7 +25,8 @@ def probe(key, extent):
 
 def sound_profile():
     device = device_profile(layers=[layer_sample()], links=[link_sample(), link_sample("get")])
-    port = PortSample(direction="set", size_bytes=1, alone_s={"pi": (1.0,), "nano": (1.0,)}, together_s=(2.0,))
+    alone_s, together_s = (dict.fromkeys(("pi", "nano"), (seconds,)) for seconds in (1.0, 2.0))
+    port = PortSample(direction="set", size_bytes=1, alone_s=alone_s, together_s=together_s)
     ring = RingSample(devices=("pi", "nano"), size_bytes=1, seconds=(3.0,))
     return Profile(devices={"pi": device, "nano": device}, ports=(port,), ring=ring)
 
@@ -47,10 +48,10 @@ def test_reads_what_was_written(tmp_path_factory, content):
     assert read_profile(path) == profile
 
 
-def corrupted(change):
+def corrupted(change, of="devices", which="pi"):
     def apply(text):
         content = json.loads(text)
-        change(content["profile"]["devices"]["pi"])
+        change(content["profile"][of][which])
         return json.dumps(content)
 
     return apply
@@ -64,9 +65,10 @@ def corrupted(change):
         lambda _: "\x00\xff garbage",
         lambda _: "[]",
         lambda _: '{"profile": {"devices": {}}}',
-        lambda text: text.replace('"format_version": 4', '"format_version": 99'),
-        lambda text: text.replace('"together_s": [\n     2.0', '"together_s": [\n     -1.0'),
-        lambda text: text.replace('"format_version": 4', '"format_version": "1"'),
+        lambda text: text.replace('"format_version": 5', '"format_version": 99'),
+        corrupted(lambda port: port["together_s"].update(pi=[-1.0]), of="ports", which=0),
+        corrupted(lambda port: port["together_s"].pop("pi"), of="ports", which=0),
+        lambda text: text.replace('"format_version": 5', '"format_version": "1"'),
         lambda text: text.replace("    3.0\n", "    -1.0\n"),
         lambda text: text.replace('    "pi",', '    "stranger",'),
         lambda text: text.replace('    "pi",', '    "nano",'),

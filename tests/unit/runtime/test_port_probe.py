@@ -19,8 +19,8 @@ def test_devices_in_memory_answer_the_probe() -> None:
         forth, back = port_samples(pair, SIZE_BYTES, timelines)
     assert (forth.direction, back.direction) == ("set", "get")
     for sample in (forth, back):
-        assert sample.alone_s.keys() == set(pair)
-        assert all(len(seconds) == 3 for seconds in (*sample.alone_s.values(), sample.together_s))
+        assert sample.alone_s.keys() == sample.together_s.keys() == set(pair)
+        assert all(len(seconds) == 3 for seconds in (*sample.alone_s.values(), *sample.together_s.values()))
 
 
 def test_figures_are_the_spans_of_the_transfers() -> None:
@@ -38,8 +38,8 @@ def test_figures_are_the_spans_of_the_transfers() -> None:
     # By the controller's program: alone 0 to 3, together forth 4 and 5, words 6 to 11, together back 12 and 13.
     assert forth.alone_s == {"a": (1.0,), "b": (1.0,)}
     assert back.alone_s == {"a": (1.0,), "b": (1.0,)}
-    assert forth.together_s == (2.0,)
-    assert back.together_s == (2.0,)
+    assert forth.together_s == {"a": (1.0,), "b": (2.0,)}
+    assert back.together_s == {"a": (1.0,), "b": (2.0,)}
     assert len(plan.nodes[CONTROLLER].program.instructions) == 14
 
 

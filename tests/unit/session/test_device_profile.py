@@ -26,7 +26,8 @@ NAMES = ("a", "b", "c")
 MODEL = small("resnet18").model
 
 
-PORT = PortSample(direction="set", size_bytes=1, alone_s={"a": (1.0,), "b": (1.0,)}, together_s=(2.0,))
+ALONE_S, TOGETHER_S = (dict.fromkeys(("a", "b"), (seconds,)) for seconds in (1.0, 2.0))
+PORT = PortSample(direction="set", size_bytes=1, alone_s=ALONE_S, together_s=TOGETHER_S)
 RING = RingSample(devices=NAMES, size_bytes=1, seconds=(1.0,))
 
 
