@@ -123,10 +123,9 @@ class _Alone:
         engine = OnnxRuntimeEngine()
         generator = np.random.default_rng(0)
         self._runs: list[tuple[Executable, list[Array]]] = []
+        graphs = node.graphs_as_run()
         for step in node.steps:
-            executable = engine.prepare(
-                node.graphs_as_run[step.graph], lambda constant: plan.constants[constant.digest or ""]
-            )
+            executable = engine.prepare(graphs[step.graph], lambda constant: plan.constants[constant.digest or ""])
             inputs = [
                 generator.standard_normal(buffer.shape).astype(model.tensors[buffer.tensor].dtype)
                 for buffer in step.buffers

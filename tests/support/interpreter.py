@@ -35,7 +35,7 @@ class Interpreter:
         return {name: nodes[CONTROLLER].take(name, Box.whole(self._model.tensors[name].shape)) for name in outputs}
 
     def execute(self, node: NodePlan, step: int, inputs: list[Array]) -> list[Array]:
-        graph = node.graphs_as_run[node.steps[step].graph]
+        graph = node.graphs_as_run()[node.steps[step].graph]
         return self._engine.prepare(graph, lambda constant: self._plan.constants[constant.digest or ""]).run(inputs)
 
     def empty(self, tensor: str, box: Box) -> Array:

@@ -17,7 +17,7 @@ _LEAST_BURST = 2.0
 """Of the smallest message: where that took its time on the wire, it looks like a burst of its own size."""
 
 _SHARED = 0.8
-"""A port that takes this fraction of a link's time for a byte counts as no faster: bursts and latencies blur it."""
+"""A port that takes this fraction of a link's time for a byte counts as no faster: probes are no more exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

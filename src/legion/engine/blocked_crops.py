@@ -20,7 +20,12 @@ from legion.geometry.local_graph import LocalConstant, LocalGraph, LocalInput
 from legion.model.model import Array, Operator
 
 _ROWS, _COLUMNS, _RANK = 2, 3, 4
-_SETTINGS = ("starts", "ends", "axes")
+_SLICE_INPUTS = 4
+"""What is cut, starts, ends and axes: no steps."""
+
+_ALIGNED = 4
+"""Convolutions of each channel alone are in blocks where there are a multiple of so many channels."""
+
 _MOST_CUT = 8
 """Rows or columns: much longer kernels take longer than what they save."""
 
@@ -40,8 +45,11 @@ def keeps_blocks(threads: int) -> bool:
         outputs=("y",),
         constants=(weights,),
     )
-    model = build_onnx(graph, {"w": synthetic_constant(weights)})
-    optimised = onnx.load_model_from_string(onnx_session.optimised(model.SerializeToString(), threads=threads))
+    model = build_onnx(graph, {"w": synthetic_constant(weights)}).SerializeToString()
+    try:
+        optimised = onnx.load_model_from_string(onnx_session.optimised(model, threads=threads))
+    except Exception:  # noqa: BLE001 - whatever keeps it from telling (no room for a file, say) keeps nothing from running
+        return False
     return any(node.domain == _BLOCKED for node in optimised.graph.node)
 
 
@@ -53,6 +61,8 @@ def convolved_crops(graph: LocalGraph, constants: Mapping[str, Array]) -> tuple[
     """
     channels = _channels(graph.operators, constants)
     wanted = _read_in_blocks(graph)
+    taken = {entry.name for entry in (*graph.inputs, *graph.constants)}
+    taken.update(name for operator in graph.operators for name in operator.outputs)
     kernels: dict[str, Array] = {}
     operators: list[Operator] = []
     for operator in graph.operators:
@@ -61,36 +71,48 @@ def convolved_crops(graph: LocalGraph, constants: Mapping[str, Array]) -> tuple[
             operators.append(operator)
         else:
             count = channels[operator.inputs[0]]
-            weights = f"{operator.outputs[0]}/kernel"
+            weights = _fresh(f"{operator.outputs[0]}/kernel", taken)
             kernels[weights] = _kernel(count, margins)
             inputs = (operator.inputs[0], weights)
             operators.append(replace(operator, op_type="Conv", inputs=inputs, attributes={"group": count}))
     return _with_constants(replace(graph, operators=tuple(operators)), constants, kernels)
 
 
+def _fresh(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
 def _channels(operators: Sequence[Operator], constants: Mapping[str, Array]) -> dict[str, int]:
-    """The channels of each image of floats that a convolution reads."""
+    """The channels of each image of floats that a convolution reads, where they fill blocks."""
     counts: dict[str, int] = {}
     for operator in operators:
         weights = constants.get(operator.inputs[1]) if operator.op_type == "Conv" else None
         group = operator.attributes.get("group", 1)
-        if weights is not None and weights.ndim == _RANK and weights.dtype == np.float32 and isinstance(group, int):
-            counts[operator.inputs[0]] = weights.shape[1] * group
+        if weights is None or weights.ndim != _RANK or weights.dtype != np.float32 or not isinstance(group, int):
+            continue
+        count = weights.shape[1] * group
+        if 0 < group <= weights.shape[0] and count % _ALIGNED == 0:
+            counts[operator.inputs[0]] = count
     return counts
 
 
 def _read_in_blocks(graph: LocalGraph) -> set[str]:
     """What convolutions and sums read, and nobody else."""
-    readers = {True: set[str](), False: set(graph.outputs)}
+    inside, outside = set[str](), set(graph.outputs)
     for operator in graph.operators:
-        readers[operator.op_type in _IN_BLOCKS].update(operator.inputs)
-    return readers[True] - readers[False]
+        (inside if operator.op_type in _IN_BLOCKS else outside).update(operator.inputs)
+    return inside - outside
 
 
 def _margins(operator: Operator, constants: Mapping[str, Array]) -> dict[int, tuple[int, int]] | None:
     """How much a crop cuts before and behind, by axis; None for what is no crop of rows and columns, or a large one."""
+    if operator.op_type != "Slice" or len(operator.inputs) != _SLICE_INPUTS:
+        return None
     settings = [constants[name].tolist() for name in operator.inputs[1:] if name in constants]
-    if operator.op_type != "Slice" or len(operator.inputs) != 1 + len(settings) or len(settings) != len(_SETTINGS):
+    if len(settings) != _SLICE_INPUTS - 1 or 0 in settings[1]:
         return None
     margins = {axis: (start, 0 if end == END else -end) for start, end, axis in zip(*settings, strict=True)}
     cut = [extent for margin in margins.values() for extent in margin]

@@ -35,7 +35,6 @@ class NodePlan:
     graphs: tuple[LocalGraph, ...]
     steps: tuple[RunStep, ...]
 
-    @property
     def graphs_as_run(self) -> tuple[LocalGraph, ...]:
         """The graphs; one that always runs on inputs of the same shapes is made for these alone."""
         found: list[set[tuple[tuple[int, ...], ...] | None]] = [set() for _ in self.graphs]

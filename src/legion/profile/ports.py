@@ -1,6 +1,6 @@
 """What was measured of the controller's port: whether devices' transfers get in each other's way."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from statistics import median
@@ -29,24 +29,28 @@ def sharing(sample: PortSample) -> float:
     """
     alone_s = [median(seconds) for seconds in sample.alone_s.values()]
     others_s = sum(alone_s) - max(alone_s)
-    return 1 + (len(alone_s) - 1) * _beyond_s(sample, sample.alone_s) / others_s if others_s > 0 else 1.0
+    beyond_s = median(map(max, _rounds(sample))) - max(alone_s)
+    return 1 + (len(alone_s) - 1) * beyond_s / others_s if others_s > 0 else 1.0
 
 
 def seconds_per_byte(sample: PortSample) -> float:
-    """What a byte fills of the port: a message more is through, with all the others, by so much later.
+    """What a byte fills of the port: how much later than alone a message is through, for each of the others.
 
-    Where links are unequal this is seen in the devices by whose end most bytes a second had come, for a slow link says
-    nothing of the port; infinity where that is a single one.
+    With unequal links this is seen in the devices by whose end most bytes a second had come, for a slow link says
+    nothing of the port; infinity where that is a single one, as with links of which each is twice as fast as the next.
     """
-    by_end = sorted(sample.together_s, key=lambda device: median(sample.together_s[device]))
-    counts = range(1, len(by_end) + 1)
-    count = min(counts, key=lambda count: median(sample.together_s[by_end[count - 1]]) / count)
-    if count == 1:
-        return inf
-    return max(0.0, _beyond_s(sample, by_end[:count])) / ((count - 1) * sample.size_bytes)
+    alone_s = [median(seconds) for seconds in sample.alone_s.values()]
+    return median(_held_up_s(alone_s, ends_s) for ends_s in _rounds(sample)) / sample.size_bytes
 
 
-def _beyond_s(sample: PortSample, devices: Collection[str]) -> float:
-    """What these take together beyond the slowest of them alone."""
-    together_s, alone_s = (max(median(of[each]) for each in devices) for of in (sample.together_s, sample.alone_s))
-    return together_s - alone_s
+def _held_up_s(alone_s: Sequence[float], ends_s: Sequence[float]) -> float:
+    """By how much each message holds up another."""
+    through = sorted(zip(ends_s, alone_s, strict=True))
+    count = min(range(1, len(through) + 1), key=lambda count: through[count - 1][0] / count)
+    later_s = max(end_s - without_s for end_s, without_s in through[:count])
+    return max(0.0, later_s) / (count - 1) if count > 1 else inf
+
+
+def _rounds(sample: PortSample) -> Iterator[tuple[float, ...]]:
+    """When each device's message was through, by round; devices in the order of `alone_s`."""
+    return zip(*(sample.together_s[device] for device in sample.alone_s), strict=True)

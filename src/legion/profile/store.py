@@ -100,7 +100,8 @@ def _is_sound_link(sample: LinkSample) -> bool:
 def _is_sound_port(sample: PortSample) -> bool:
     alone_s, together_s = sample.alone_s, sample.together_s
     is_of_several = alone_s.keys() == together_s.keys() and len(alone_s) > 1 and sample.size_bytes > 0
-    return is_of_several and all(map(_none_negative, (*alone_s.values(), *together_s.values())))
+    rounds = (*alone_s.values(), *together_s.values())
+    return is_of_several and len({len(each) for each in rounds}) == 1 and all(map(_none_negative, rounds))
 
 
 def _is_sound_ring(sample: RingSample, devices: Collection[str]) -> bool:

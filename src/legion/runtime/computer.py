@@ -171,12 +171,13 @@ class Computer:
                 raise InputError(f"the plan sends to {instruction.destination}, whose address it does not give")
         frame_plan = device_frame_plan(plan)
         self._interpreter = None
-        self._graphs = plan.graphs_as_run
-        self._engine.retain(self._graphs)
+        graphs = plan.graphs_as_run()
+        self._engine.retain(graphs)
+        self._graphs = graphs
         self._sender.connect(work.peers)
         executables: list[Executable] = []
-        for graph in self._graphs:
-            progress(len(executables) / len(self._graphs))
+        for graph in graphs:
+            progress(len(executables) / len(graphs))
             executables.append(self._engine.prepare(graph, self._store.load))
         self._warm_up(plan, executables, progress)
         progress(1.0)

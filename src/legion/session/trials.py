@@ -87,7 +87,7 @@ class Trials:
                 wall_s=perf_counter() - begun_s,
                 bytes_moved=sum(frame.sent_bytes for frame in frames),
                 segments=frozenset(
-                    f"{name} {graph_key(graph)}" for name in devices for graph in plan.nodes[name].graphs
+                    f"{name} {graph_key(graph)}" for name in devices for graph in plan.nodes[name].graphs_as_run()
                 ),
             ),
         )

@@ -1,5 +1,6 @@
 """Crops as convolutions: the same numbers, and images that stay in blocks."""
 
+import platform
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from engine_building import loader, local_graph, normal, operator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legion.engine import onnx_build
+from legion.engine import onnx_build, onnx_session
 from legion.engine.blocked_crops import convolved_crops, keeps_blocks
 from legion.engine.onnx_build import build_onnx
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
@@ -29,7 +30,9 @@ Block = tuple[LocalGraph, dict[str, Array]]
 MARGINS = st.dictionaries(st.sampled_from([2, 3]), st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1)
 
 
-def block(margins: Margins, rest: Sequence[Operator] = (), outputs: Sequence[str] = ("y",), **settings: Array) -> Block:
+def block(
+    margins: Margins, rest: Sequence[Operator] = (), outputs: Sequence[str] = ("y",), group: int = 1, **settings: Array
+) -> Block:
     """A residual block in a tile: what the window of the convolution takes off x, the shortcut's crop cuts off.
 
     The crop, named "cut", is as the geometry writes it; `settings` are more of its inputs.
@@ -40,9 +43,9 @@ def block(margins: Margins, rest: Sequence[Operator] = (), outputs: Sequence[str
         "axes": np.array(list(margins)),
     } | settings
     window = [sum(margins.get(axis, (0, 0))) + 1 for axis in (2, 3)]
-    constants = {"w": normal((CHANNELS, CHANNELS, *window), seed=1), **settings}
+    constants = {"w": normal((CHANNELS, CHANNELS // group, *window), seed=1), **settings}
     operators = [
-        operator("Conv", ["x", "w"], "t"),
+        operator("Conv", ["x", "w"], "t", group=group),
         operator("Slice", ["x", *settings], "cut"),
         operator("Add", ["t", "cut"], "y"),
         *rest,
@@ -54,9 +57,9 @@ def kinds(graph: LocalGraph) -> list[str]:
     return [each.op_type for each in graph.operators]
 
 
-@given(margins=MARGINS)
-def test_a_convolution_cuts_what_the_slice_cut(margins: Margins) -> None:
-    graph, constants = block(margins)
+@given(margins=MARGINS, group=st.sampled_from([1, 4, CHANNELS]))
+def test_a_convolution_cuts_what_the_slice_cut(margins: Margins, group: int) -> None:
+    graph, constants = block(margins, group=group)
     convolved, values = convolved_crops(graph, constants)
     assert kinds(convolved) == ["Conv", "Conv", "Add"]
     assert {each.name: each.shape for each in convolved.constants} == {
@@ -89,6 +92,37 @@ def test_crops_of_what_no_convolution_reads_stay() -> None:
     graph, constants = block({2: (1, 1)})
     apart = local_graph([operator("Conv", ["other", "w"], "t"), *graph.operators[1:]], {"x": X, "other": X}, constants)
     assert convolved_crops(apart, constants) == (apart, constants)
+
+
+def test_crops_of_other_types_and_ranks_stay() -> None:
+    graph, constants = block({2: (1, 1)})
+    for weights in (constants["w"].astype(np.float64), constants["w"][..., 0], normal((CHANNELS, 3, 1, 1))):
+        others = constants | {"w": weights}
+        assert convolved_crops(graph, others) == (graph, others)
+
+
+def test_a_kernel_has_a_name_of_its_own() -> None:
+    taken = {"cut/kernel": normal((3,))}
+    graph, constants = block({2: (1, 1)}, [operator("Relu", ["cut/kernel"], "z")], ["y", "z"])
+    graph = local_graph(graph.operators, {"x": X}, constants | taken, graph.outputs)
+    _, values = convolved_crops(graph, constants | taken)
+    assert values["cut/kernel"] is taken["cut/kernel"]
+    assert values["cut/kernel_"].shape == (CHANNELS, 1, 3, 1)
+
+
+def test_processors_of_this_kind_keep_blocks_and_the_engine_then_convolves_crops() -> None:
+    assert keeps_blocks(threads=1) or platform.machine() != "x86_64"
+    graph, constants = block({2: (1, 1)})
+    executable = OnnxRuntimeEngine().prepare(graph, loader(constants))
+    assert any(name.endswith("cut/kernel") for name in executable.constant_bytes) == keeps_blocks(threads=1)
+
+
+def test_where_nothing_can_be_asked_nothing_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> bytes:
+        raise OSError("no room")
+
+    monkeypatch.setattr(onnx_session, "optimised", refuse)
+    assert not keeps_blocks.__wrapped__(threads=1)
 
 
 @pytest.mark.skipif(not keeps_blocks(threads=1), reason="ONNX Runtime does not compute in blocks on this processor")

@@ -20,7 +20,7 @@ def step(rows: int, *, padding: tuple[tuple[int, int], ...] = (), dynamic: bool 
 
 
 def made(*steps: RunStep) -> LocalGraph:
-    return NodePlan(program=Program(node="a", instructions=()), graphs=(OPEN,), steps=steps).graphs_as_run[0]
+    return NodePlan(program=Program(node="a", instructions=()), graphs=(OPEN,), steps=steps).graphs_as_run()[0]
 
 
 def test_a_graph_that_one_run_has_is_made_for_its_extents() -> None:

@@ -75,6 +75,20 @@ def test_the_last_of_all_is_predicted_when_it_was_seen(count: int, seconds: floa
     assert (count - 1) * found + seconds == pytest.approx(max(ends))
 
 
+@given(st.lists(st.floats(0.5, 1), min_size=2, max_size=6))
+def test_a_port_as_fast_as_the_fastest_of_unequal_links_is_seen(alone_s: list[float]) -> None:
+    port_s = min(alone_s)
+    assert seconds_per_byte(sample(alone_s, fluid(alone_s, port_s))) >= 0.99 * port_s
+
+
+def test_the_order_in_which_messages_are_through_may_differ_from_round_to_round() -> None:
+    together_s = {"a": (1.0, 3.0, 2.0), "b": (2.0, 1.0, 3.0), "c": (3.0, 2.0, 1.0)}
+    alone_s = dict.fromkeys(together_s, (1.0,) * 3)
+    mixed = PortSample(direction="set", size_bytes=1, alone_s=alone_s, together_s=together_s)
+    assert sharing(mixed) == pytest.approx(3)
+    assert seconds_per_byte(mixed) >= 1.0
+
+
 def test_a_slow_link_says_nothing_of_the_port() -> None:
     alone_s = [1.0, 1.0, 1.0, 20.0]
     assert seconds_per_byte(sample(alone_s, fluid(alone_s, port_s=1.0))) > 1.0

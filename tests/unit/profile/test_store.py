@@ -68,6 +68,7 @@ def corrupted(change, of="devices", which="pi"):
         lambda text: text.replace('"format_version": 5', '"format_version": 99'),
         corrupted(lambda port: port["together_s"].update(pi=[-1.0]), of="ports", which=0),
         corrupted(lambda port: port["together_s"].pop("pi"), of="ports", which=0),
+        corrupted(lambda port: port["together_s"].update(pi=[2.0, 2.0]), of="ports", which=0),
         lambda text: text.replace('"format_version": 5', '"format_version": "1"'),
         lambda text: text.replace("    3.0\n", "    -1.0\n"),
         lambda text: text.replace('    "pi",', '    "stranger",'),

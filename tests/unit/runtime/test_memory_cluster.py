@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from legion.cluster.device import Device
-from legion.engine.onnx_runtime import OnnxRuntimeEngine
+from legion.engine.base import Loader
+from legion.engine.onnx_runtime import OnnxRuntimeEngine, OnnxRuntimeExecutable
 from legion.errors import InputError, PeerError
+from legion.geometry.local_graph import LocalGraph
 from legion.runtime.controller import Controller, Timeouts
 from legion.runtime.local import start_memory_workers
 from legion.transport.memory import MemoryNetwork
@@ -45,6 +47,33 @@ def test_split_answer_equals_the_whole(controller: Controller, name: str, via_co
         outputs = controller.run(subject.feeds)
         assert subject.error(outputs) <= 1e-5
         assert all(output.flags.writeable for output in outputs.values())
+
+
+class RecordingEngine(OnnxRuntimeEngine):
+    """Keeps what it was asked to prepare."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared: list[LocalGraph] = []
+
+    def prepare(self, graph: LocalGraph, load: Loader) -> OnnxRuntimeExecutable:
+        self.prepared.append(graph)
+        return super().prepare(graph, load)
+
+
+def test_workers_make_graphs_for_the_extents_at_which_they_run(network: MemoryNetwork) -> None:
+    engines = [RecordingEngine() for _ in range(DEVICES)]
+    unused = iter(engines)
+    plan = split_plan(small("resnet18").model, SHARES, via_controller=False)
+    with (
+        start_memory_workers(DEVICES, network, lambda: next(unused)) as workers,
+        Controller(workers.devices, network, timeouts=Timeouts(connect_s=2.0, run_s=30.0)) as controller,
+    ):
+        controller.connect()
+        controller.install(plan)
+    extents = [entry.dims for engine in engines for graph in engine.prepared for entry in graph.inputs]
+    assert len(extents) >= DEVICES
+    assert all(dims is not None and None not in dims for dims in extents)
 
 
 def test_timeline_has_every_instruction_in_order(controller: Controller) -> None:
