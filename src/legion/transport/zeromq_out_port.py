@@ -14,9 +14,9 @@ from legion.transport.base import Frame, resolve
 _SEND_BUFFER_BYTES = 64 << 10
 """Small, so that a tensor is released when it is on the wire and not when the kernel has swallowed it;
 at 32 kB, TCP over loopback stalls for 40 ms per segment."""
-_UNSENT_BYTES = 4 << 10
-"""A tensor is released when no more than this is left of it that TCP has not sent: what the kernel still holds would
-compete with the next tensor for the port, and be late by as long as that one takes."""
+_UNSENT_BYTES = 1
+"""A tensor is released when less than this is left of it that TCP has not sent: its last bytes, which wait for an
+acknowledgement to be sent, would be behind all that the next tensor's connection may send at once."""
 _COPIED_BYTES = 12 << 10
 """Smaller messages are copied, and not waited for: that one has been handed over is told by way of three threads, which
 takes as long as such a message is on the wire."""
@@ -89,7 +89,7 @@ class _WayOut:
         self._push.close()
 
     def _left(self, cancelled: Callable[[], bool]) -> bool:
-        """Wait until the kernel has sent what it holds, but for `_UNSENT_BYTES`; False when cancelled before."""
+        """Wait until the kernel has sent all that it holds; False when cancelled before."""
         self._note_connections()
         if self._descriptor is None:
             return True
@@ -101,7 +101,7 @@ class _WayOut:
         return True
 
     def _note_connections(self) -> None:
-        """Take the descriptor of a connection that has come about since, and have it say when little is unsent.
+        """Take the descriptor of a connection that has come about since, and have it say when nothing is unsent.
 
         A descriptor whose connection has ended meanwhile does no harm: asking for it just tells nothing.
         """
