@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from math import prod
@@ -10,11 +11,11 @@ from statistics import median
 
 import numpy as np
 
-from legion.engine.base import Engine, Executable, Loader
+from legion.engine.base import Engine, Executable, Loader, graph_key
 from legion.engine.constants import synthetic_constant
 from legion.engine.kernel import ReferenceKernel
 from legion.engine.pacer import Timed
-from legion.geometry.local_graph import LocalConstant
+from legion.geometry.local_graph import LocalConstant, LocalGraph
 from legion.model.model import Array
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import LayerSample, MeasurementPolicy, ProcessorSample
@@ -65,8 +66,8 @@ class Profiler:
         kernel = ReferenceKernel(self._engine)
         steps = len(probes) * (1 + policy.rounds)
         subjects: list[_Subject] = []
-        for probe in probes:
-            subjects.append(_Subject(probe, self._engine.prepare(probe.graph, self._load)))
+        for probe, graph in zip(probes, _graphs(probes), strict=True):
+            subjects.append(_Subject(probe, self._engine.prepare(graph, self._load)))
             progress(len(subjects) / steps)
         part_s = policy.budget_s / max(1, len(probes))
         shuffler = random.Random(policy.seed)
@@ -98,6 +99,14 @@ class Profiler:
         """Idle for as long as is due since the last run of a probe; a slowed-down thread has slept since then."""
         time.sleep(max(0.0, self._idled_s + _WAIT_S - _idle_s()))
         self._idled_s = _idle_s()
+
+
+def _graphs(probes: Sequence[LayerProbe]) -> Iterator[LocalGraph]:
+    """What to run; a graph that one probe alone has is made for its extents, as plans' graphs are."""
+    keys = [graph_key(probe.graph) for probe in probes]
+    uses = Counter(keys)
+    for key, probe in zip(keys, probes, strict=True):
+        yield probe.graph.at(probe.input_shapes) if uses[key] == 1 else probe.graph
 
 
 def _idle_s() -> float:

@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 
 from legion.cluster.device import Device
-from legion.engine.base import Loader
+from legion.engine.base import Loader, graph_key
 from legion.engine.onnx_runtime import OnnxRuntimeEngine, OnnxRuntimeExecutable
+from legion.engine.pacer import Pacer
 from legion.errors import InputError, PeerError
+from legion.geometry.demand import Demand
 from legion.geometry.local_graph import LocalGraph
+from legion.profile.probes import plan_probes
+from legion.profile.samples import MeasurementPolicy
 from legion.runtime.controller import Controller, Timeouts
 from legion.runtime.local import start_memory_workers
+from legion.runtime.profiler import Profiler
 from legion.transport.memory import MemoryNetwork
 from support.networks import small
 from support.plans import split_plan
@@ -74,6 +79,19 @@ def test_workers_make_graphs_for_the_extents_at_which_they_run(network: MemoryNe
     extents = [entry.dims for engine in engines for graph in engine.prepared for entry in graph.inputs]
     assert len(extents) >= DEVICES
     assert all(dims is not None and None not in dims for dims in extents)
+
+
+def test_probes_that_share_a_graph_leave_it_open_and_others_are_made_for_their_extents() -> None:
+    model = small("resnet18").model
+    plan = plan_probes(model, Demand(model))
+    keys = [graph_key(probe.graph) for probe in plan.probes]
+    engine = RecordingEngine()
+    profiler = Profiler(engine, lambda constant: plan.constants[constant.digest or ""], Pacer().timed)
+    profiler.measure(plan.probes, MeasurementPolicy(rounds=1, budget_s=0.1), lambda _: None)
+    prepared = iter(engine.prepared[1:])  # the reference kernel is first
+    for key, probe, graph in zip(keys, plan.probes, prepared, strict=True):
+        assert graph == (probe.graph if keys.count(key) > 1 else probe.graph.at(probe.input_shapes))
+    assert 1 < len(set(keys)) < len(keys)
 
 
 def test_timeline_has_every_instruction_in_order(controller: Controller) -> None:
