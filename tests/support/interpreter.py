@@ -22,6 +22,7 @@ class Interpreter:
         self._model = model
         self._plan = plan
         self._engine = engine or OnnxRuntimeEngine()
+        self._graphs = {name: node.graphs_as_run() for name, node in plan.nodes.items()}
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """The model's outputs."""
@@ -35,7 +36,7 @@ class Interpreter:
         return {name: nodes[CONTROLLER].take(name, Box.whole(self._model.tensors[name].shape)) for name in outputs}
 
     def execute(self, node: NodePlan, step: int, inputs: list[Array]) -> list[Array]:
-        graph = node.graphs_as_run()[node.steps[step].graph]
+        graph = self._graphs[node.program.node][node.steps[step].graph]
         return self._engine.prepare(graph, lambda constant: self._plan.constants[constant.digest or ""]).run(inputs)
 
     def empty(self, tensor: str, box: Box) -> Array:

@@ -14,9 +14,10 @@ import onnx
 
 from legion.engine import onnx_session
 from legion.engine.constants import synthetic_constant
+from legion.engine.kernel import convolution
 from legion.engine.onnx_build import build_onnx
-from legion.geometry.emitter import END
-from legion.geometry.local_graph import LocalConstant, LocalGraph, LocalInput
+from legion.geometry.emitter import END, fresh_name
+from legion.geometry.local_graph import LocalConstant, LocalGraph
 from legion.model.model import Array, Operator
 
 _ROWS, _COLUMNS, _RANK = 2, 3, 4
@@ -37,15 +38,9 @@ _BLOCKED = "com.microsoft.nchwc"
 @cache
 def keeps_blocks(threads: int) -> bool:
     """Whether ONNX Runtime computes in blocks on this processor: what it makes of a small convolution tells."""
-    weights = LocalConstant(name="w", shape=(4, 4, 1, 1), dtype="float32", digest=None)
-    graph = LocalGraph(
-        opset=18,
-        operators=(Operator(name="convolution", op_type="Conv", inputs=("x", "w"), outputs=("y",)),),
-        inputs=(LocalInput(name="x", dtype="float32", dims=(1, 4, None, None)),),
-        outputs=("y",),
-        constants=(weights,),
-    )
-    model = build_onnx(graph, {"w": synthetic_constant(weights)}).SerializeToString()
+    graph = convolution(channels=_ALIGNED, kernel=1)
+    constants = {constant.name: synthetic_constant(constant) for constant in graph.constants}
+    model = build_onnx(graph, constants).SerializeToString()
     try:
         optimised = onnx.load_model_from_string(onnx_session.optimised(model, threads=threads))
     except Exception:  # noqa: BLE001 - whatever keeps it from telling (no room for a file, say) keeps nothing from running
@@ -71,18 +66,11 @@ def convolved_crops(graph: LocalGraph, constants: Mapping[str, Array]) -> tuple[
             operators.append(operator)
         else:
             count = channels[operator.inputs[0]]
-            weights = _fresh(f"{operator.outputs[0]}/kernel", taken)
+            weights = fresh_name(f"{operator.outputs[0]}/kernel", taken)
             kernels[weights] = _kernel(count, margins)
             inputs = (operator.inputs[0], weights)
             operators.append(replace(operator, op_type="Conv", inputs=inputs, attributes={"group": count}))
     return _with_constants(replace(graph, operators=tuple(operators)), constants, kernels)
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
 
 
 def _channels(operators: Sequence[Operator], constants: Mapping[str, Array]) -> dict[str, int]:

@@ -21,7 +21,7 @@ class ReferenceKernel:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._run = _convolution(engine, channels=_CHANNELS, kernel=3, rows=_ROWS, columns=_COLUMNS)
+        self._run = _prepared(engine, channels=_CHANNELS, kernel=3, rows=_ROWS, columns=_COLUMNS)
         self._run()
 
     def time(self, timed: Timed) -> float:
@@ -31,12 +31,11 @@ class ReferenceKernel:
 
 def waking_call(engine: Engine) -> Callable[[], object]:
     """A convolution of so little that all it does is to bring the engine's own code into the caches."""
-    return _convolution(engine, channels=16, kernel=1, rows=4, columns=4)
+    return _prepared(engine, channels=16, kernel=1, rows=4, columns=4)
 
 
-def _convolution(engine: Engine, *, channels: int, kernel: int, rows: int, columns: int) -> Callable[[], object]:
-    """One of as many channels to as many, on synthetic numbers, made ready to run."""
-    shape = (channels, channels, kernel, kernel)
+def convolution(channels: int, kernel: int) -> LocalGraph:
+    """One of as many channels to as many, on images of any extents; its weights are synthetic."""
     operator = Operator(
         name="convolution",
         op_type="Conv",
@@ -44,14 +43,18 @@ def _convolution(engine: Engine, *, channels: int, kernel: int, rows: int, colum
         outputs=("output",),
         attributes={"pads": (kernel // 2,) * 4},
     )
-    graph = LocalGraph(
+    return LocalGraph(
         opset=18,
         operators=(operator,),
         inputs=(LocalInput(name="input", dtype="float32", dims=(1, channels, None, None)),),
         outputs=("output",),
-        constants=(_constant("weights", shape),),
+        constants=(_constant("weights", (channels, channels, kernel, kernel)),),
     )
-    executable = engine.prepare(graph, synthetic_constant)
+
+
+def _prepared(engine: Engine, *, channels: int, kernel: int, rows: int, columns: int) -> Callable[[], object]:
+    """A convolution on synthetic numbers, made ready to run."""
+    executable = engine.prepare(convolution(channels, kernel), synthetic_constant)
     inputs = [synthetic_constant(_constant("input", (1, channels, rows, columns)))]
     return lambda: executable.run(inputs)
 

@@ -15,6 +15,14 @@ END = int(np.iinfo(np.int64).max)
 """The end of an axis of any extent, as Slice has it."""
 
 
+def fresh_name(name: str, taken: set[str]) -> str:
+    """The name, or one like it, that is not taken yet; it is then."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
 class Emitter:
     """Collects the local operators that stand for one operator, and the constants made for them.
 

@@ -9,7 +9,7 @@ from legion.geometry.borders import FILLS, ROWS, Padding, movable, move_row_padd
 from legion.geometry.box import Box
 from legion.geometry.constant_pool import ConstantPool
 from legion.geometry.demand import Demand
-from legion.geometry.emitter import Emitter
+from legion.geometry.emitter import Emitter, fresh_name
 from legion.geometry.local_graph import InputBuffer, LocalConstant, LocalGraph, LocalInput
 from legion.geometry.operators.rule import Demanded
 from legion.geometry.segment import Segment
@@ -189,10 +189,7 @@ class _Localizer:
         return self._model.tensors[name].dtype
 
     def _fresh(self, name: str) -> str:
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
+        return fresh_name(name, self._taken)
 
 
 def _readers(tasks: Iterable[_Task]) -> dict[str, int]:

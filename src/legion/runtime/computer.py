@@ -197,10 +197,10 @@ class Computer:
         """
         for step in plan.steps:
             progress(1.0)
-            if any(buffer.dynamic for buffer in step.buffers):
+            if step.shapes is None:
                 continue
             inputs = plan.graphs[step.graph].inputs
-            zeros = [np.zeros(each.shape, kind.dtype) for each, kind in zip(step.buffers, inputs, strict=True)]
+            zeros = [np.zeros(shape, kind.dtype) for shape, kind in zip(step.shapes, inputs, strict=True)]
             with suppress(InternalError):
                 executables[step.graph].run(zeros)
 
