@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from legion.cli.console import output, print_json
+from legion.cli.console import errors, output, print_json
 from legion.cli.options import Json
 from legion.lab.calibration import convolutions_here_s
 from legion.lab.lab import PLACEHOLDER, open_lab, put_up, take_down, words_in_lab
@@ -79,7 +79,12 @@ def status(json: Json = False) -> None:
 
 
 def _setting(lab_file: Path) -> Setting:
-    return read_lab(lab_file, convolutions_here_s)
+    return read_lab(lab_file, _measured_here_s)
+
+
+def _measured_here_s() -> float:
+    with errors.status("measuring how fast a core of this machine is"):
+        return convolutions_here_s()
 
 
 def _table(state: LabState) -> Table:

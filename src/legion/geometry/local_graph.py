@@ -1,6 +1,6 @@
 """A segment made concrete: operators with local attributes, named constants, input buffers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from legion.geometry.box import Box
@@ -43,9 +43,16 @@ class LocalGraph:
     outputs: tuple[str, ...]
     constants: tuple[LocalConstant, ...]
 
-    def at(self, shapes: Sequence[tuple[int, ...]]) -> "LocalGraph":
-        """The graph for inputs of these shapes alone, in their order; an engine may make more of it."""
-        inputs = (replace(each, dims=shape) for each, shape in zip(self.inputs, shapes, strict=True))
+    def made_for(self, runs: Iterable[tuple[tuple[int, ...], ...] | None]) -> "LocalGraph":
+        """The graph for these runs, given by the shapes of all inputs in their order; None where they depend on data.
+
+        If they all have the same, it is made for these alone, of which an engine may make more.
+        """
+        different = set(runs)
+        only = different.pop() if len(different) == 1 else None
+        if only is None:
+            return self
+        inputs = (replace(each, dims=shape) for each, shape in zip(self.inputs, only, strict=True))
         return replace(self, inputs=tuple(inputs))
 
 

@@ -37,12 +37,9 @@ class NodePlan:
 
     def graphs_as_run(self) -> tuple[LocalGraph, ...]:
         """The graphs; one that always runs on inputs of the same shapes is made for these alone."""
-        found: list[set[tuple[tuple[int, ...], ...] | None]] = [set() for _ in self.graphs]
-        for step in self.steps:
-            found[step.graph].add(step.shapes)
         return tuple(
-            graph.at(shapes[0]) if len(shapes) == 1 and shapes[0] is not None else graph
-            for graph, shapes in zip(self.graphs, map(tuple, found), strict=True)
+            graph.made_for(step.shapes for step in self.steps if step.graph == index)
+            for index, graph in enumerate(self.graphs)
         )
 
 

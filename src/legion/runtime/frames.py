@@ -1,7 +1,6 @@
 """The frames of an installed plan, as the controller runs them: its own part on the caller's thread."""
 
 import queue
-import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from legion.engine.pacer import Pacer
@@ -51,10 +50,9 @@ class Frames:
         self._meter = FrameMeter()
         self._interpreters: dict[tuple[str, ...] | None, Interpreter] = {}
         self._next_frame = 0
-        self._inbox: queue.SimpleQueue[ExecuteBatch | RunFailed] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[FrameEvent] = queue.SimpleQueue()
         self._reports: dict[int, dict[str, FrameReport]] = {}
         self._first_owed = 0
-        self._reported = threading.Condition()
         self._reporters = {name for name, node in executable.nodes.items() if node.program.instructions}
 
     def use(self) -> None:
@@ -78,12 +76,7 @@ class Frames:
 
     def take(self, event: FrameEvent) -> None:
         """Called by the receiving thread: something happened to a frame."""
-        if not isinstance(event, NodeReported):
-            self._inbox.put(event)
-        elif event.report.plan == self.plan and event.report.frame >= self._first_owed:
-            with self._reported:
-                self._reports.setdefault(event.report.frame, {})[event.node] = event.report
-                self._reported.notify_all()
+        self._inbox.put(event)
 
     def run(self, inputs: Mapping[str, Array], outputs: Sequence[str] | None, timeout_s: float) -> dict[str, Array]:
         """Run one frame to its end.
@@ -146,12 +139,10 @@ class Frames:
 
     def _execute(self, interpreter: Interpreter, frame: int, deadline_s: float) -> None:
         while True:
-            try:
-                event = self._inbox.get(timeout=max(0.0, deadline_s - self._clock()))
-            except queue.Empty:
-                missing = ", ".join(sorted(self._reporters - {CONTROLLER} - self._reports.get(frame, {}).keys()))
-                raise PeerError(f"no answer in time; {missing or 'the network'} did not finish the frame") from None
-            match event:
+            match self._next_event(deadline_s):
+                case None:
+                    missing = ", ".join(sorted(self._reporters - {CONTROLLER} - self._reports.get(frame, {}).keys()))
+                    raise PeerError(f"no answer in time; {missing or 'the network'} did not finish the frame")
                 case RunFailed(frame=failed, error=error) if failed == frame:
                     raise error
                 case ExecuteBatch(batch=batch) if batch.frame == frame:
@@ -159,13 +150,12 @@ class Frames:
                     if batch.ends_frame:
                         return
                 case _:
-                    """Left over from a frame that was given up."""
+                    """A report, or left over from a frame that was given up."""
 
     def _forget_reports(self) -> None:
         """Wait for no report of the frames so far: a device that failed owes those of earlier frames for ever."""
-        with self._reported:
-            self._first_owed = self._next_frame
-            self._reports.clear()
+        self._first_owed = self._next_frame
+        self._reports.clear()
 
     def _await_reports(self, frame: int, timeout_s: float) -> None:
         """Wait for all reports of a frame, unless it was given up, and forget those of frames before it."""
@@ -174,6 +164,24 @@ class Frames:
             del self._reports[old]
 
     def _await(self, condition: Callable[[], bool], timeout_s: float) -> None:
-        with self._reported:
-            if not self._reported.wait_for(condition, timeout_s):
+        deadline_s = self._clock() + timeout_s
+        while not condition():
+            if self._next_event(deadline_s) is None:
                 raise PeerError("the devices did not report the end of a frame in time; install the plan again")
+
+    def _next_event(self, deadline_s: float) -> FrameEvent | None:
+        """What has happened next, None if nothing has by then; reports are noted.
+
+        The queue is the only thing that both threads hold: a Ctrl-C may come at any moment, but not within it.
+        """
+        try:
+            event = self._inbox.get(timeout=max(0.0, deadline_s - self._clock()))
+        except queue.Empty:
+            return None
+        if isinstance(event, NodeReported):
+            self._note(event)
+        return event
+
+    def _note(self, event: NodeReported) -> None:
+        if event.report.plan == self.plan and event.report.frame >= self._first_owed:
+            self._reports.setdefault(event.report.frame, {})[event.node] = event.report

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -102,11 +102,13 @@ class Profiler:
 
 
 def _graphs(probes: Sequence[LayerProbe]) -> Iterator[LocalGraph]:
-    """What to run; a graph that one probe alone has is made for its extents, as plans' graphs are."""
+    """What to run: the probes' graphs, made for their extents as plans' graphs are."""
     keys = [graph_key(probe.graph) for probe in probes]
-    uses = Counter(keys)
+    runs: dict[str, list[tuple[tuple[int, ...], ...]]] = defaultdict(list)
     for key, probe in zip(keys, probes, strict=True):
-        yield probe.graph.at(probe.input_shapes) if uses[key] == 1 else probe.graph
+        runs[key].append(probe.input_shapes)
+    for key, probe in zip(keys, probes, strict=True):
+        yield probe.graph.made_for(runs[key])
 
 
 def _idle_s() -> float:

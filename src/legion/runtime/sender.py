@@ -4,7 +4,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 
 from legion.errors import LegionError
@@ -66,18 +65,19 @@ class Sender:
 
         Raises InputError for an address that leads nowhere.
         """
-        done: Future[None] = Future()
+        problems: queue.SimpleQueue[LegionError | None] = queue.SimpleQueue()
 
         def connect() -> None:
             try:
                 self._port.connect(peers)
             except LegionError as exc:
-                done.set_exception(exc)
+                problems.put(exc)
             else:
-                done.set_result(None)
+                problems.put(None)
 
         self.then(connect)
-        done.result()
+        if problem := problems.get():
+            raise problem
 
     def close(self) -> None:
         """Drop what is queued, and end the thread."""

@@ -38,6 +38,9 @@ from legion.wire.messages import Ping, PutWeight
 
 _IDLE_S = 1.0
 
+END_S = 5.0
+"""How long a thread may take to end. A Ctrl-C at the wrong moment leaves a future locked that it waits for."""
+
 _logger = logging.getLogger(__name__)
 
 FrameEvent = ExecuteBatch | RunFailed | NodeReported
@@ -111,7 +114,7 @@ class Switchboard:
         """End the thread and close the endpoint."""
         self._stopped = True
         self._endpoint.wake()
-        self._thread.join()
+        self._thread.join(END_S)
         self._endpoint.close()
 
     def _receive(self) -> None:

@@ -90,7 +90,7 @@ def test_probes_that_share_a_graph_leave_it_open_and_others_are_made_for_their_e
     profiler.measure(plan.probes, MeasurementPolicy(rounds=1, budget_s=0.1), lambda _: None)
     prepared = iter(engine.prepared[1:])  # the reference kernel is first
     for key, probe, graph in zip(keys, plan.probes, prepared, strict=True):
-        assert graph == (probe.graph if keys.count(key) > 1 else probe.graph.at(probe.input_shapes))
+        assert graph == (probe.graph if keys.count(key) > 1 else probe.graph.made_for([probe.input_shapes]))
     assert 1 < len(set(keys)) < len(keys)
 
 
