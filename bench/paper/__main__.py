@@ -23,6 +23,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from time import perf_counter
 
@@ -46,7 +47,7 @@ def main(words: Sequence[str] | None = None) -> None:
             policies = _policies(arguments, result)
             if policies:
                 begun_s = perf_counter()
-                with left_out_if_too_much(cell):
+                with left_out_if_too_much(cell) if arguments.json is None else nullcontext():
                     measure_cell(
                         cell,
                         policies,

@@ -1,13 +1,15 @@
 """A node's ordered send queue, on a thread of its own: tensors enter the port one after the other."""
 
+import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from legion.errors import LegionError
 from legion.transport.base import Frame, OutPort, wait_until
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +65,14 @@ class Sender:
     def connect(self, peers: Mapping[str, str]) -> None:
         """Connect to these peers in place of the earlier ones, after all that is queued now; wait for it.
 
-        Raises InputError for an address that leads nowhere.
+        Raises InputError for an address that leads nowhere, and what else the port raises.
         """
-        problems: queue.SimpleQueue[LegionError | None] = queue.SimpleQueue()
+        problems: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
         def connect() -> None:
             try:
                 self._port.connect(peers)
-            except LegionError as exc:
+            except Exception as exc:  # noqa: BLE001 - whatever it is, whoever waits is told
                 problems.put(exc)
             else:
                 problems.put(None)
@@ -87,16 +89,21 @@ class Sender:
 
     def _drain(self) -> None:
         while (item := self._queue.get()) is not None:
-            late_s = self._wait(item)
-            if isinstance(item, _Action):
-                self._wait_for_all()
-                item.do()
-            elif item.fills_s is None:
-                self._send(item, late_s)
-            else:
-                self._begin_to_send(item, late_s, item.fills_s)
+            try:
+                self._carry_out(item, self._wait(item))
+            except Exception:
+                _logger.exception("what was to be sent is lost, and the time of its frame will run out")
         self._wait_for_all()
         self._port.close()
+
+    def _carry_out(self, item: Outgoing | _Action, late_s: float) -> None:
+        if isinstance(item, _Action):
+            self._wait_for_all()
+            item.do()
+        elif item.fills_s is None:
+            self._send(item, late_s)
+        else:
+            self._begin_to_send(item, late_s, item.fills_s)
 
     def _wait(self, item: Outgoing | _Action) -> float:
         """Sleep until it is due, if nobody cancels it; by how much that was too long."""

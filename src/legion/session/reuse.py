@@ -90,8 +90,9 @@ def _plan_key(planning: Planning, policy: str, shares: Shares | None, tried_on: 
 
 
 def _code_digest() -> str:
-    """The digest of Legion's source files: a plan is another planner's even if its version has not been raised."""
+    """The digest of Legion's files, compiled ones too: a plan is another planner's even if its version is the same."""
     digest = blake2b(digest_size=16)
-    for path in sorted(Path(legion.__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted(Path(legion.__file__).parent.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(path.read_bytes())
     return digest.hexdigest()

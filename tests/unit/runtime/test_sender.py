@@ -24,10 +24,14 @@ class HeldPort:
         self._changed = threading.Condition()
 
     def connect(self, peers: Mapping[str, str]) -> None:
-        """All peers are there."""
+        """All peers are there, but for one."""
+        if "nowhere" in peers:
+            raise OSError("there are too many open files")
 
-    def send(self, peer: str, frames: Sequence[Frame], cancelled: Callable[[], bool]) -> bool:  # noqa: ARG002
+    def send(self, peer: str, frames: Sequence[Frame], cancelled: Callable[[], bool]) -> bool:
         tensor = bytes(frames[1]).decode()
+        if peer == "nowhere":
+            raise OSError("its name is not known any more")
         with self._changed:
             self.entered.append(tensor)
             self._changed.notify_all()
@@ -131,3 +135,22 @@ def test_closing_drops_what_is_under_way(port: HeldPort) -> None:
     send(sender, "b", "2", FILLS_S)
     port.wait_for("1", "2")
     sender.close()
+
+
+@pytest.mark.parametrize("fills_s", [None, FILLS_S])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_one_that_cannot_be_sent_does_not_keep_others(sender: Sender, port: HeldPort, fills_s: float | None) -> None:
+    sent: list[str] = []
+    send(sender, "nowhere", "1", fills_s, sent)
+    send(sender, "a", "2", fills_s, sent)
+    port.let_out("2")
+    done = threading.Event()
+    sender.then(done.set)
+    assert done.wait(SOON_S)
+    assert sent == ["2"]
+
+
+def test_whoever_connects_is_told_what_went_wrong(sender: Sender) -> None:
+    with pytest.raises(OSError, match="too many open files"):
+        sender.connect({"nowhere": "nowhere:1"})
+    sender.connect({"a": "a:1"})

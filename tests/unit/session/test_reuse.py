@@ -104,16 +104,17 @@ def test_trials_on_other_devices_and_other_shares_are_other_plans(tmp_path: Path
         assert choose_once(planning, "coedge", cache, **more).age_s is None
 
 
-def test_another_planner_plans_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["moves.py", "libsearch.so"])
+def test_another_planner_plans_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Legion's code is part of what a plan depends on, to the last letter."""
     package = tmp_path / "package"
     (package / "search").mkdir(parents=True)
-    (package / "search" / "moves.py").write_text("effort = 1")
+    (package / "search" / name).write_text("effort = 1")
     monkeypatch.setattr(reuse.legion, "__file__", str(package / "__init__.py"))
     cache, planning = Cache(tmp_path), Planning(MODEL, PROFILE)
     choose_once(planning, "coedge", cache)
     assert choose_once(planning, "coedge", cache).age_s is not None
-    (package / "search" / "moves.py").write_text("effort = 2")
+    (package / "search" / name).write_text("effort = 2")
     assert choose_once(planning, "coedge", cache).age_s is None
 
 
