@@ -1,10 +1,16 @@
 """The public interface on real workers."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,6 +18,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import legion
+from legion.cluster.device import Device
 from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
 from legion.runtime.local import start_local_workers
 from support.networks import network_of, small
@@ -182,6 +189,38 @@ def test_a_killed_worker_is_named_and_the_others_go_on() -> None:
         with legion.connect((workers.devices[0], workers.devices[2])) as cluster:
             session = session_on(cluster, trials=False)
             assert NETWORK.error({"output": session.run(None, NETWORK.feeds)[0]}) <= 1e-5
+
+
+@contextmanager
+def worker_at(address: str, cache: Path) -> Generator[tuple[subprocess.Popen[bytes], str]]:
+    """A worker as its owner starts it, and where it listens."""
+    words = ["worker", "--name", "a", "--bind", address, "--cache", str(cache)]
+    process = subprocess.Popen([sys.executable, "-m", "legion", *words], stderr=subprocess.PIPE)
+    try:
+        assert process.stderr is not None
+        yield process, re.findall(r"127\.0\.0\.1:\d+", process.stderr.readline().decode())[0]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_worker_that_was_restarted_is_taken_again(tmp_path: Path) -> None:
+    def error() -> float:
+        return NETWORK.error({"output": session.run(None, NETWORK.feeds)[0]})
+
+    with (
+        worker_at("127.0.0.1:0", tmp_path) as (first, address),
+        legion.connect([Device(name="a", address=address)]) as cluster,
+    ):
+        session = session_on(cluster, trials=False)
+        assert error() <= 1e-5
+        first.kill()
+        first.wait()
+        with pytest.raises(legion.PeerError, match="device a"):
+            error()
+        with worker_at(address, tmp_path):
+            assert error() <= 1e-5
+            assert session.measured.latency_s > 0
 
 
 def test_outputs_that_need_no_device() -> None:

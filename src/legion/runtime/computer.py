@@ -187,7 +187,10 @@ class Computer:
         def finished(log: FrameLog) -> None:
             self._post(FrameDone(epoch=epoch, report=self._meter.report(prepared.plan, log)))
 
-        self._interpreter = Interpreter(prepared, self._sender, finished, self._pacer)
+        def lost(frame: int, error: Exception) -> None:
+            self._post(BatchFailed(epoch=epoch, plan=work.plan, frame=frame, error=as_legion_error(error)))
+
+        self._interpreter = Interpreter(prepared, self._sender, finished, lost, self._pacer)
         return Installed(request=work.request, resident_bytes=self._engine.resident_bytes)
 
     def _warm_up(self, plan: NodePlan, executables: Sequence[Executable], progress: Callable[[float], None]) -> None:

@@ -105,15 +105,26 @@ class Controller:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def connect(self) -> Mapping[str, DeviceInfo]:
-        """Take the devices that are not ours yet; what each says about itself, by name.
+    def connect(self, names: Iterable[str] | None = None) -> Mapping[str, DeviceInfo]:
+        """Take these devices, or all, unless they are ours already; what each says about itself, by name.
+
+        One that comes back has dropped what was installed, so that a plan has to be installed anew.
 
         Raises PeerError that names those which cannot be reached, are in use, or speak another
         version; the others are ours all the same.
         """
+        self._check_open()
+        wanted = list(self._devices if names is None else names)
+        missing = [name for name in wanted if name not in self._welcomes or not self._switchboard.is_ready(name)]
+        if missing:
+            with self._lock:
+                self._frames = None
+            self._greet(missing)
+        return {name: self._welcomes[name].info for name in wanted}
+
+    def _greet(self, names: Iterable[str]) -> None:
         hello = Hello(controller=self._name)
-        missing = [name for name in self._devices if not self._switchboard.is_ready(name)]
-        calls = [self._switchboard.call(name, lambda _: hello) for name in missing]
+        calls = [self._switchboard.call(name, lambda _: hello) for name in names]
         try:
             wait([call.future for call in calls], self._timeouts.connect_s)
         finally:
@@ -126,7 +137,6 @@ class Controller:
                 problems.append(str(exc))
         if problems:
             raise PeerError("; ".join(problems))
-        return {name: self._welcomes[name].info for name in self._devices}
 
     def install(self, plan: ExecutablePlan, progress: DeviceProgress | None = None) -> Mapping[str, int]:
         """Send the weights that devices lack, then their programs, in place of what was installed.

@@ -107,6 +107,7 @@ class ControllerState:
             case UsePlan():
                 self._dropped = self.dropped
                 self._in_use = _PlanInUse(event, Execution(event.program, event.frames_in_flight))
+                self._running = None
                 return []
             case BeginFrame(frame=frame):
                 return self._begin(frame)
@@ -136,8 +137,10 @@ class ControllerState:
         return []
 
     def _stop_work(self, name: str) -> list[Action]:
-        ready = self._devices[name].status == "ready"
-        return [SendControl(device=name, message=Uninstall())] if ready else []
+        if self._devices[name].status != "ready":
+            return []
+        broken_off = PeerError(f"what device {name} was asked for has been broken off")
+        return [SendControl(device=name, message=Uninstall()), *self._fail_calls(name, "ready", broken_off)]
 
     def _answer(self, event: AnswerReceived) -> list[Action]:  # noqa: PLR0911 - one line per kind of message
         device, message = event.device, event.message
@@ -240,7 +243,8 @@ class ControllerState:
         return [RunFailed(frame=frame, error=error), *self._abandon(frame)]
 
     def _abandon(self, frame: int) -> list[Action]:
-        if self._in_use is None or frame != self._running:
+        """Give up a frame, which may not even have begun, unless that was done before."""
+        if self._in_use is None or (frame != self._running and frame < self._in_use.execution.frame):
             return []
         self._running = None
         abandon = Abandon(plan=self._in_use.plan.plan, frame=frame)

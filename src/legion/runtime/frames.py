@@ -1,7 +1,7 @@
 """The frames of an installed plan, as the controller runs them: its own part on the caller's thread."""
 
 import queue
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from legion.engine.pacer import Pacer
 from legion.errors import InputError, PeerError
@@ -18,6 +18,7 @@ from legion.runtime.controller_events import (
     RunFailed,
     UsePlan,
 )
+from legion.runtime.faults import as_legion_error
 from legion.runtime.frame_meter import FrameMeter
 from legion.runtime.frame_plan import controller_frame_plan
 from legion.runtime.interpreter import FrameLog, Interpreter, PreparedPlan
@@ -52,7 +53,6 @@ class Frames:
         self._next_frame = 0
         self._inbox: queue.SimpleQueue[FrameEvent] = queue.SimpleQueue()
         self._reports: dict[int, dict[str, FrameReport]] = {}
-        self._first_owed = 0
         self._reporters = {name for name, node in executable.nodes.items() if node.program.instructions}
 
     def use(self) -> None:
@@ -85,19 +85,19 @@ class Frames:
         the frame takes longer than `timeout_s`, and whatever a device raised in running it.
         """
         interpreter = self._interpreter(outputs)
-        self._await_reports(self._next_frame - FRAMES_IN_FLIGHT, timeout_s)
+        self._free_a_place(timeout_s)
         interpreter.begin(self._next_frame, inputs)
-        frame, self._next_frame = self._next_frame, self._next_frame + 1
         begun_s = self._clock()
+        frame, self._next_frame = self._next_frame, self._next_frame + 1
         try:
+            self._reports[frame] = {}
             self._switchboard.post(BeginFrame(frame=frame))
             self._execute(interpreter, frame, begun_s + timeout_s)
             results = interpreter.results()
             self._last = FrameTimes(frame=frame, begun_s=begun_s, ended_s=self._clock())
             # The caller may change its inputs as soon as this returns, so that what was sent must be out.
-            self._await(lambda: CONTROLLER in self._reports.get(frame, ()), timeout_s)
+            self._await_reports(frame, {CONTROLLER}, timeout_s)
         except BaseException:
-            self._last = None
             interpreter.abandon(frame)
             self._switchboard.post(AbandonRun(frame=frame))
             self._forget_reports()
@@ -117,7 +117,7 @@ class Frames:
         Raises InputError if it did not run to its end, or there was none, PeerError when a report does not come.
         """
         frame = self.last_times.frame
-        self._await_reports(frame, timeout_s)
+        self._await_reports(frame, self._reporters, timeout_s)
         return dict(self._reports[frame])
 
     def _interpreter(self, outputs: Sequence[str] | None) -> Interpreter:
@@ -131,17 +131,23 @@ class Frames:
                 executables=(),
                 port_s_per_byte=self.executable.feeding_s_per_byte,
             )
-            self._interpreters[key] = Interpreter(prepared, self._sender, self._own_part_done, Pacer(clock=self._clock))
+            pacer = Pacer(clock=self._clock)
+            self._interpreters[key] = Interpreter(
+                prepared, self._sender, self._own_part_done, self._own_part_lost, pacer
+            )
         return self._interpreters[key]
 
     def _own_part_done(self, log: FrameLog) -> None:
         self._switchboard.post(OwnFrameDone(report=self._meter.report(self.plan, log)))
 
+    def _own_part_lost(self, frame: int, error: Exception) -> None:
+        self._inbox.put(RunFailed(frame=frame, error=as_legion_error(error)))
+
     def _execute(self, interpreter: Interpreter, frame: int, deadline_s: float) -> None:
         while True:
             match self._next_event(deadline_s):
                 case None:
-                    missing = ", ".join(sorted(self._reporters - {CONTROLLER} - self._reports.get(frame, {}).keys()))
+                    missing = ", ".join(sorted(self._reporters - {CONTROLLER} - self._reports[frame].keys()))
                     raise PeerError(f"no answer in time; {missing or 'the network'} did not finish the frame")
                 case RunFailed(frame=failed, error=error) if failed == frame:
                     raise error
@@ -152,25 +158,37 @@ class Frames:
                 case _:
                     """A report, or left over from a frame that was given up."""
 
+    def _free_a_place(self, timeout_s: float) -> None:
+        """Wait until there is room for another frame in flight, and forget the frames before the last of those."""
+        oldest = self._next_frame - FRAMES_IN_FLIGHT
+        self._await_reports(oldest, self._reporters, timeout_s)
+        self._reports = {frame: reports for frame, reports in self._reports.items() if frame >= oldest}
+
     def _forget_reports(self) -> None:
         """Wait for no report of the frames so far: a device that failed owes those of earlier frames for ever."""
-        self._first_owed = self._next_frame
+        self._last = None
         self._reports.clear()
 
-    def _await_reports(self, frame: int, timeout_s: float) -> None:
-        """Wait for all reports of a frame, unless it was given up, and forget those of frames before it."""
-        self._await(lambda: frame not in self._reports or self._reporters == self._reports[frame].keys(), timeout_s)
-        for old in [each for each in self._reports if each < frame]:
-            del self._reports[old]
-
-    def _await(self, condition: Callable[[], bool], timeout_s: float) -> None:
+    def _await_reports(self, frame: int, nodes: Set[str], timeout_s: float) -> None:
+        """Wait for these nodes' reports of a frame, unless it was given up. All frames are, if that fails."""
         deadline_s = self._clock() + timeout_s
-        while not condition():
-            if self._next_event(deadline_s) is None:
-                raise PeerError("the devices did not report the end of a frame in time; install the plan again")
+        try:
+            while frame in self._reports and (missing := nodes - self._reports[frame].keys()):
+                match self._next_event(deadline_s):
+                    case None:
+                        raise PeerError(
+                            f"no answer in time; {', '.join(sorted(missing))} did not report the frame's end"
+                        )
+                    case RunFailed(frame=failed, error=error) if failed in self._reports:
+                        raise error
+                    case _:
+                        """A report, or left over from a frame that was given up."""
+        except BaseException:
+            self._forget_reports()
+            raise
 
     def _next_event(self, deadline_s: float) -> FrameEvent | None:
-        """What has happened next, None if nothing has by then; reports are noted.
+        """What has happened next, None if nothing has by then; reports of frames that were not given up are noted.
 
         The queue is the only thing that both threads hold: a Ctrl-C may come at any moment, but not within it.
         """
@@ -178,10 +196,6 @@ class Frames:
             event = self._inbox.get(timeout=max(0.0, deadline_s - self._clock()))
         except queue.Empty:
             return None
-        if isinstance(event, NodeReported):
-            self._note(event)
+        if isinstance(event, NodeReported) and event.report.plan == self.plan and event.report.frame in self._reports:
+            self._reports[event.report.frame][event.node] = event.report
         return event
-
-    def _note(self, event: NodeReported) -> None:
-        if event.report.plan == self.plan and event.report.frame >= self._first_owed:
-            self._reports.setdefault(event.report.frame, {})[event.node] = event.report

@@ -51,8 +51,9 @@ class PreparedPlan:
 class Interpreter:
     """Executes the batches of one installed plan, on one thread.
 
-    `finished` is called, on the sender's thread, when a frame has ended and all it sent is out. Assembling, running
-    and encoding are slowed down by `pacer`, whose clock must be the sender's.
+    `finished` is called, on the sender's thread, when a frame has ended and all it sent is out, and `lost`, on one of
+    the sender's, with a frame of which something could not be sent, and why. Assembling, running and encoding are
+    slowed down by `pacer`, whose clock must be the sender's.
     `abandon` alone may be called from other threads.
     """
 
@@ -61,12 +62,14 @@ class Interpreter:
         prepared: PreparedPlan,
         sender: Sender,
         finished: Callable[[FrameLog], None],
+        lost: Callable[[int, Exception], None],
         pacer: Pacer,
     ) -> None:
         self._prepared = prepared
         self._frame_plan = prepared.frame_plan
         self._sender = sender
         self._finished = finished
+        self._lost = lost
         self._pacer = pacer
         self._abandoned = -1
         self._tensors = FrameTensors(prepared.frame_plan.slots)
@@ -180,6 +183,7 @@ class Interpreter:
                 frames=frames,
                 cancelled=lambda: log.frame <= self._abandoned,
                 sent=sent,
+                failed=lambda error: self._lost(log.frame, error),
                 due_s=self._reached_s,
                 fills_s=None if pace is None else pace * array.nbytes,
             )

@@ -18,13 +18,14 @@ class Outgoing:
 
     The next one enters the port after `fills_s`, if it is for another peer, or, without that, when this one is out.
     `sent` is told when it entered the port, when it was released, and by how much the thread had woken late for it,
-    by one thread at a time.
+    by one thread at a time; `failed` is told why, if it cannot be sent.
     """
 
     peer: str
     frames: tuple[Frame, Frame]
     cancelled: Callable[[], bool]
     sent: Callable[[float, float, float], None]
+    failed: Callable[[Exception], None]
     due_s: float
     fills_s: float | None = None
 
@@ -32,8 +33,9 @@ class Outgoing:
 @dataclass(frozen=True, slots=True)
 class _Action:
     do: Callable[[], None]
-    due_s: float
-    cancelled: Callable[[], bool]
+    due_s: float = 0.0
+    cancelled: Callable[[], bool] = lambda: False
+    failed: Callable[[Exception], None] = lambda error: _logger.error("the sender met this", exc_info=error)
 
 
 class Sender:
@@ -70,14 +72,10 @@ class Sender:
         problems: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
         def connect() -> None:
-            try:
-                self._port.connect(peers)
-            except Exception as exc:  # noqa: BLE001 - whatever it is, whoever waits is told
-                problems.put(exc)
-            else:
-                problems.put(None)
+            self._port.connect(peers)
+            problems.put(None)
 
-        self.then(connect)
+        self._queue.put(_Action(connect, failed=problems.put))
         if problem := problems.get():
             raise problem
 
@@ -91,8 +89,8 @@ class Sender:
         while (item := self._queue.get()) is not None:
             try:
                 self._carry_out(item, self._wait(item))
-            except Exception:
-                _logger.exception("what was to be sent is lost, and the time of its frame will run out")
+            except Exception as exc:  # noqa: BLE001 - whatever it is, the next ones are sent, and whoever waits is told
+                item.failed(exc)
         self._wait_for_all()
         self._port.close()
 
@@ -117,8 +115,8 @@ class Sender:
         if item.peer in self._under_way:
             self._under_way[item.peer].join()
         thread = threading.Thread(target=self._send, args=(item, late_s), name=f"sender to {item.peer}", daemon=True)
-        self._under_way[item.peer] = thread
         thread.start()
+        self._under_way[item.peer] = thread
         thread.join(fills_s)
 
     def _wait_for_all(self) -> None:
@@ -127,7 +125,12 @@ class Sender:
 
     def _send(self, item: Outgoing, late_s: float) -> None:
         start_s = self._clock()
-        if self._port.send(item.peer, item.frames, lambda: self._closed or item.cancelled()):
-            end_s = self._clock()
+        try:
+            is_out = self._port.send(item.peer, item.frames, lambda: self._closed or item.cancelled())
+        except Exception as exc:  # noqa: BLE001 - whatever it is, whoever waits is told
+            item.failed(exc)
+            return
+        end_s = self._clock()
+        if is_out:
             with self._telling:
                 item.sent(start_s, end_s, late_s)

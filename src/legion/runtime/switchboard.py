@@ -157,8 +157,8 @@ class Switchboard:
     def _carry_out(self, action: Action) -> None:
         match action:
             case SendControl(device=device, message=message, payload=payload):
-                if isinstance(message, Ping) and message.request in self._calls:
-                    self._calls[message.request].asked_s = self._clock()
+                if isinstance(message, Ping) and (call := self._calls.get(message.request)):
+                    call.asked_s = self._clock()
                 frames = [encode(message), payload] if isinstance(message, PutWeight) else [encode(message)]
                 if not self._endpoint.send_control(device, frames):
                     self.post(DeviceLost(device=device))
@@ -176,9 +176,9 @@ class Switchboard:
             case CallProgressed(fraction=fraction):
                 call.fraction = fraction
             case CallAnswered(answer=answer, arrived_s=arrived_s):
-                del self._calls[action.number]
+                self._calls.pop(action.number, None)
                 call.fraction, call.answered_s = 1.0, arrived_s
                 call.future.set_result(answer)
             case CallFailed(error=error):
-                del self._calls[action.number]
+                self._calls.pop(action.number, None)
                 call.future.set_exception(error)

@@ -4,6 +4,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 
@@ -73,9 +74,9 @@ class WeightStore:
 
     def drop_upload(self) -> None:
         """Forget a constant of which not all pieces came."""
-        if self._upload is not None:
-            self._upload.discard()
-            self._upload = None
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.discard()
 
     def _path(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):
@@ -121,6 +122,8 @@ class _Upload:
             raise
 
     def discard(self) -> None:
-        """Remove what was written."""
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        """Remove what was written, if the disk lets us."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._temporary.unlink()

@@ -45,11 +45,12 @@ class Cluster:
         self.exclusive = RLock()
 
     def install(self, plan: ExecutablePlan, progress: Progress = silent) -> None:
-        """Make `plan` the installed one; nothing is sent if it is already.
+        """Make `plan` the installed one; nothing is sent if it is already. Its devices that were lost are tried again.
 
-        Raises PeerError, with the device's name, if a device cannot take it.
+        Raises PeerError, with the device's name, if a device is not there or cannot take it.
         """
         with self.exclusive:
+            self.controller.connect(name for name in plan.nodes if name in self.devices)
             if not self.controller.holds(plan):
                 self.controller.install(plan, lambda device, done: progress(f"installing on {device}", done))
 

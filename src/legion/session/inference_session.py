@@ -126,7 +126,7 @@ class InferenceSession:
         """One frame: the outputs asked for (all for None), in order, in the dtypes that the model declares.
 
         Raises InputError for feeds or names that do not fit the model, PeerError with the device's name if one
-        fails; the others stay usable, and the next run installs the plan anew.
+        fails; the others stay usable, and the next run tries it again, and installs the plan anew if it was lost.
         """
         ports = select_outputs(self.model, output_names)
         feeds = check_feeds(self.model, input_feed)

@@ -93,6 +93,6 @@ def _code_digest() -> str:
     """The digest of Legion's files, compiled ones too: a plan is another planner's even if its version is the same."""
     digest = blake2b(digest_size=16)
     for path in sorted(Path(legion.__file__).parent.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file() and "__pycache__" not in path.parts:
             digest.update(path.read_bytes())
     return digest.hexdigest()

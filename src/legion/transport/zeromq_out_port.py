@@ -34,44 +34,47 @@ class ZeroMqOutPort:
 
     def __init__(self, push: "Callable[[], zmq.Socket[bytes]]") -> None:
         self._push = push
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, tuple[str, int]] = {}
         self._ways: dict[str, _WayOut] = {}
 
     def connect(self, peers: Mapping[str, str]) -> None:
         """Open a connection to each peer, so that the first frame need not wait for it."""
+        addresses = {peer: resolve(address) for peer, address in peers.items()}
         self.close()
-        self._addresses = dict(peers)
+        self._addresses = addresses
         for peer in peers:
             self._open(peer)
 
     def send(self, peer: str, frames: Sequence[Frame], cancelled: Callable[[], bool]) -> bool:
-        """Send, and wait for the release of the memory; a cancelled message takes its connection along."""
-        if self._ways[peer].send(frames, cancelled):
+        """Send, and wait for the release of the memory; one that is cancelled meanwhile takes its connection along."""
+        if cancelled():
+            return False
+        way = self._ways.get(peer) or self._open(peer)
+        if way.send(frames, cancelled):
             return True
-        self._ways[peer].close()
+        self._ways.pop(peer).close()
         self._open(peer)
         return False
 
     def close(self) -> None:
         """Close all connections."""
-        for way in self._ways.values():
-            way.close()
-        self._ways = {}
+        while self._ways:
+            self._ways.popitem()[1].close()
 
-    def _open(self, peer: str) -> None:
-        self._ways[peer] = _WayOut(self._push(), self._addresses[peer])
+    def _open(self, peer: str) -> "_WayOut":
+        way = self._ways[peer] = _WayOut(self._push(), *self._addresses[peer])
+        return way
 
 
 class _WayOut:
     """A PUSH socket, and the descriptor of the connection behind it."""
 
-    def __init__(self, push: "zmq.Socket[bytes]", address: str) -> None:
+    def __init__(self, push: "zmq.Socket[bytes]", host: str, port: int) -> None:
         self._push = push
         self._push.setsockopt(zmq.SNDBUF, _SEND_BUFFER_BYTES)
         self._push.copy_threshold = _COPIED_BYTES
         self._connected = push.get_monitor_socket(zmq.EVENT_CONNECTED)
         self._descriptor: int | None = None
-        host, port = resolve(address)
         push.connect(f"tcp://{host}:{port}")
 
     def send(self, frames: Sequence[Frame], cancelled: Callable[[], bool]) -> bool:

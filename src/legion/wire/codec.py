@@ -97,9 +97,11 @@ def decode_tensor(frames: Sequence[Frame]) -> tuple[TensorHeader, Array]:
     size_bytes = memoryview(payload).nbytes
     if prod(header.shape) * dtype.itemsize != size_bytes:
         raise PeerError(f"{size_bytes} bytes came for a {header.dtype} tensor of shape {header.shape}")
-    if not size_bytes:
-        return header, np.empty(header.shape, dtype)
-    return header, np.frombuffer(payload, dtype).reshape(header.shape)
+    try:
+        array = np.frombuffer(payload, dtype) if size_bytes else np.empty(0, dtype)
+        return header, array.reshape(header.shape)
+    except (ValueError, OverflowError) as exc:
+        raise PeerError(f"there is no tensor of shape {header.shape}") from exc
 
 
 class TensorEncoder:

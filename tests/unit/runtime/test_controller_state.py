@@ -219,6 +219,23 @@ def test_a_failed_frame_is_abandoned_everywhere_once() -> None:
     assert isinstance(state.handle(BeginFrame(frame=1))[1], ExecuteBatch)
 
 
+def test_a_frame_that_was_given_up_before_it_began_is_skipped() -> None:
+    state = running()
+    state.handle(tensor())
+    assert state.handle(AbandonRun(frame=1)) == [
+        SendControl(device=name, message=Abandon(plan=7, frame=1)) for name in "ab"
+    ]
+    _, first = state.handle(BeginFrame(frame=2))
+    assert isinstance(first, ExecuteBatch)
+    assert first.batch.frame == 2
+
+
+def test_a_new_plan_has_no_frame_that_could_fail() -> None:
+    state = running()
+    state.handle(USE)
+    assert state.handle(DeviceLost(device="b")) == []
+
+
 def test_what_belongs_to_nothing_is_dropped_and_counted() -> None:
     state = running()
     assert state.handle(tensor(plan=8)) == []
@@ -231,7 +248,14 @@ def test_what_belongs_to_nothing_is_dropped_and_counted() -> None:
 
 
 def test_stopping_work_is_said_to_those_that_are_there() -> None:
-    assert connected().handle(StopWork(device="a")) == [SendControl(device="a", message=Uninstall())]
+    state = connected()
+    assert state.handle(StopWork(device="a")) == [SendControl(device="a", message=Uninstall())]
+    state.handle(call("a", 5, Ping(request=5)))
+    told, failed = state.handle(StopWork(device="a"))
+    assert told == SendControl(device="a", message=Uninstall())
+    assert isinstance(failed, CallFailed)
+    assert failed.number == 5
+    assert state.status("a") == "ready"
     assert ControllerState(["a"]).handle(StopWork(device="a")) == []
 
 

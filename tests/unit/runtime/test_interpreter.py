@@ -37,6 +37,7 @@ class HeldPort:
         self.open = threading.Event()
         self.sent: list[tuple[str, Sequence[Frame]]] = []
         self.cancelled = 0
+        self.broken = False
 
     def connect(self, peers: Mapping[str, str]) -> None:
         if "nowhere" in peers.values():
@@ -47,6 +48,8 @@ class HeldPort:
             if cancelled():
                 self.cancelled += 1
                 return False
+        if self.broken:
+            raise OSError("the network is down")
         self.sent.append((peer, frames))
         return True
 
@@ -61,11 +64,15 @@ class Bench:
         ticks = iter(range(10_000))
         self.sender = Sender(self.port, lambda: float(next(ticks)))
         self.finished: list[FrameLog] = []
+        self.lost: list[tuple[int, str]] = []
         frame_plan = device_frame_plan(NodePlan(program=PROGRAM, graphs=(), steps=()))
         self.prepared = PreparedPlan(plan=7, node="pi", frame_plan=frame_plan, executables=())
         self.interpreter = Interpreter(
-            self.prepared, self.sender, self.finished.append, Pacer(clock=lambda: float(next(ticks)))
+            self.prepared, self.sender, self.finished.append, self.lose, Pacer(clock=lambda: float(next(ticks)))
         )
+
+    def lose(self, frame: int, error: Exception) -> None:
+        self.lost.append((frame, str(error)))
 
     def execute(self, frame: int) -> None:
         delivery = Delivery(instruction=0, array=ARRAY + frame, arrived_s=0.5)
@@ -96,6 +103,14 @@ def test_a_frame_is_finished_when_all_it_sent_is_out(bench: Bench) -> None:
     assert (log.sent_messages, log.received_messages, log.received_bytes) == (1, 1, 8)
     assert all(record.start_s <= record.end_s for record in log.records[1:])
     bench.sender.close()
+
+
+def test_a_frame_of_which_something_cannot_be_sent_is_lost(bench: Bench) -> None:
+    bench.port.broken = True
+    bench.port.open.set()
+    bench.execute(0)
+    bench.settle()
+    assert bench.lost == [(0, "the network is down")]
 
 
 def test_an_abandoned_frame_is_neither_executed_nor_sent(bench: Bench) -> None:
@@ -132,7 +147,9 @@ def test_what_was_computed_ahead_is_sent_and_told_of_when_it_is_due() -> None:
     pacer = Pacer(0.01, clock=time.perf_counter, processor_clock=lambda: next(processor_s))
     sender = Sender(bench.port, time.perf_counter)
     ended: queue.SimpleQueue[tuple[FrameLog, float]] = queue.SimpleQueue()
-    interpreter = Interpreter(bench.prepared, sender, lambda log: ended.put((log, time.perf_counter())), pacer)
+    interpreter = Interpreter(
+        bench.prepared, sender, lambda log: ended.put((log, time.perf_counter())), bench.lose, pacer
+    )
     begun_s = time.perf_counter()
     delivery = Delivery(instruction=0, array=ARRAY, arrived_s=begun_s)
     interpreter.execute(Batch(frame=0, first=0, last=2, deliveries=(delivery,), ends_frame=True))
@@ -152,7 +169,7 @@ def test_what_is_due_much_later_is_not_waited_for_once_it_is_given_up(closes: bo
     processor_s = iter([0.0, 1.0, 1.0, 1.0])
     pacer = Pacer(0.001, clock=time.perf_counter, processor_clock=lambda: next(processor_s))
     sender = Sender(bench.port, time.perf_counter)
-    interpreter = Interpreter(bench.prepared, sender, bench.finished.append, pacer)
+    interpreter = Interpreter(bench.prepared, sender, bench.finished.append, bench.lose, pacer)
     delivery = Delivery(instruction=0, array=ARRAY, arrived_s=time.perf_counter())
     batch = Batch(frame=0, first=0, last=2, deliveries=(delivery,), ends_frame=True)
     interpreter.execute(batch)
@@ -172,7 +189,7 @@ def test_given_tensors_are_asked_for() -> None:
     instructions = (Send(tensor="input", box=BOX, destination="b"),)
     node = NodePlan(program=Program(node="controller", instructions=instructions), graphs=(), steps=())
     prepared = PreparedPlan(plan=7, node="controller", frame_plan=controller_frame_plan(node, ()), executables=())
-    interpreter = Interpreter(prepared, bench.sender, bench.finished.append, Pacer(clock=lambda: 0.0))
+    interpreter = Interpreter(prepared, bench.sender, bench.finished.append, bench.lose, Pacer(clock=lambda: 0.0))
     with pytest.raises(InputError, match="'input' is missing"):
         interpreter.begin(0, {"other": ARRAY})
     bench.port.open.set()

@@ -1,6 +1,7 @@
 """A whole cluster in one process: every message goes through codec, state machines and threads."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, wait
 
 import numpy as np
 import pytest
@@ -196,6 +197,21 @@ def test_unreachable_device_is_named(network: MemoryNetwork, devices: tuple[Devi
         pytest.raises(PeerError, match="absent at memory:9999 does not answer"),
     ):
         controller.connect()
+
+
+def test_a_device_that_answered_while_another_was_waited_for_in_vain_is_there(
+    network: MemoryNetwork, devices: tuple[Device, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(calls: list[Future[object]], timeout_s: float) -> None:
+        wait(calls, timeout_s)
+        raise KeyboardInterrupt
+
+    with Controller(devices, network) as controller:
+        with monkeypatch.context() as patch:
+            patch.setattr("legion.runtime.controller.wait", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                controller.connect()
+        assert controller.connect().keys() == SHARES.keys()
 
 
 def test_link_probe_has_both_directions(controller: Controller) -> None:

@@ -17,7 +17,8 @@ from legion.profile.probes import plan_probes
 from legion.profile.samples import MeasurementPolicy
 from legion.runtime.controller import Controller, Timeouts
 from legion.runtime.local import start_memory_workers
-from legion.transport.memory import MemoryNetwork
+from legion.transport.base import Frame
+from legion.transport.memory import MemoryNetwork, MemoryOutPort
 from legion.wire.messages import Ping
 from support.networks import small
 from support.plans import split_plan
@@ -142,6 +143,33 @@ def test_an_engine_that_refuses_a_graph_refuses_the_plan(controller: Controller)
         controller.install(plan)
     controller.install(split_plan(subject.model, SHARES, via_controller=True))
     assert subject.error(controller.run(subject.feeds)) <= 1e-5
+
+
+def test_a_tensor_that_cannot_be_sent_is_told_by_the_device_that_could_not(
+    mischief: Mischief, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = small("resnet18")
+    network = MemoryNetwork()
+    send, unreachable = MemoryOutPort.send, set[str]()
+
+    def fail(self: MemoryOutPort, peer: str, frames: Sequence[Frame], cancelled: Callable[[], bool]) -> bool:
+        if peer in unreachable:
+            raise OSError("the network is down")
+        return send(self, peer, frames, cancelled)
+
+    monkeypatch.setattr(MemoryOutPort, "send", fail)
+    with (
+        start_memory_workers(2, network, lambda: MischievousEngine(mischief)) as workers,
+        Controller(workers.devices, network, timeouts=Timeouts(run_s=30.0)) as controller,
+    ):
+        controller.connect()
+        controller.install(split_plan(subject.model, SHARES, via_controller=False))
+        for peer, words in (("local-1", "the network is down"), ("controller", "device local-.: .*network is down")):
+            unreachable.add(peer)
+            with pytest.raises(InternalError, match=words):
+                controller.run(subject.feeds)
+            unreachable.clear()
+        assert subject.error(controller.run(subject.feeds)) <= 1e-5
 
 
 def test_probing_can_be_broken_off(controller: Controller, mischief: Mischief) -> None:

@@ -75,6 +75,7 @@ def send(sender: Sender, peer: str, tensor: str, fills_s: float | None, sent: li
             frames=(b"", tensor.encode()),
             cancelled=lambda: False,
             sent=lambda *_: None if sent is None else sent.append(tensor),
+            failed=lambda error: None if sent is None else sent.append(str(error)),
             due_s=0.0,
             fills_s=fills_s,
         )
@@ -138,7 +139,6 @@ def test_closing_drops_what_is_under_way(port: HeldPort) -> None:
 
 
 @pytest.mark.parametrize("fills_s", [None, FILLS_S])
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_one_that_cannot_be_sent_does_not_keep_others(sender: Sender, port: HeldPort, fills_s: float | None) -> None:
     sent: list[str] = []
     send(sender, "nowhere", "1", fills_s, sent)
@@ -147,10 +147,27 @@ def test_one_that_cannot_be_sent_does_not_keep_others(sender: Sender, port: Held
     done = threading.Event()
     sender.then(done.set)
     assert done.wait(SOON_S)
-    assert sent == ["2"]
+    assert sent == ["its name is not known any more", "2"]
 
 
 def test_whoever_connects_is_told_what_went_wrong(sender: Sender) -> None:
     with pytest.raises(OSError, match="too many open files"):
         sender.connect({"nowhere": "nowhere:1"})
     sender.connect({"a": "a:1"})
+
+
+def test_where_no_thread_can_be_started_the_next_is_sent(
+    sender: Sender, port: HeldPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    sent: list[str] = []
+    port.let_out("2")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        send(sender, "a", "1", FILLS_S, sent)
+        sender.connect({})
+    send(sender, "a", "2", FILLS_S, sent)
+    sender.connect({})
+    assert sent == ["can't start new thread", "2"]

@@ -79,6 +79,22 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     assert files(store) == []
 
 
+def test_a_disk_that_has_gone_is_told_and_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    store = WeightStore(tmp_path)
+    put(store, ARRAY, [10])
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        patch.setattr("legion.runtime.weights.tempfile.mkstemp", refuse)
+        with pytest.raises(PeerError, match="Read-only file system"):
+            put(store, ARRAY, [10])
+        store.drop_upload()
+    put(store, ARRAY, [ARRAY.nbytes])
+    assert store.missing([constant_digest(ARRAY)]) == ()
+
+
 def test_a_piece_out_of_order_is_refused(tmp_path: Path) -> None:
     store = WeightStore(tmp_path)
     put(store, ARRAY, [10])

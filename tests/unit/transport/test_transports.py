@@ -152,12 +152,42 @@ def test_a_cancelled_send_ends(kind: str, transport: Transport) -> None:
 
 
 @pytest.mark.parametrize("kind", ["zeromq"])
+def test_names_are_asked_for_once_and_a_way_that_could_not_be_opened_again_is_tried_later(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver, port = transport.listen("127.0.0.1:0"), transport.out_port()
+    peers = {"pi": f"localhost:{receiver.data_port}"}
+    port.connect({"pi": "127.0.0.1:9"})
+
+    def refuse(*_: object) -> tuple[str, int]:
+        raise InputError("the network is down")
+
+    answers = iter([False, False, True, True])
+    with monkeypatch.context() as patch:
+        patch.setattr("legion.transport.zeromq_out_port.resolve", refuse)
+        patch.setattr("legion.transport.zeromq_out_port._WayOut.__init__", refuse)
+        with pytest.raises(InputError):
+            port.send("pi", [b"header", np.ones(1_000_000, np.uint8).data], lambda: next(answers))
+        with pytest.raises(InputError):
+            port.connect(peers)
+    assert port.send("pi", [b"header", b"to nobody"], never)
+    for _ in range(2):
+        port.connect(peers)
+    assert port.send("pi", [b"header", b"payload"], never)
+    (arrival,) = take(receiver)
+    assert isinstance(arrival, TensorArrival)
+    assert arrival.frames[1] == b"payload"
+    port.close()
+    receiver.close()
+
+
+@pytest.mark.parametrize("kind", ["zeromq"])
 @pytest.mark.parametrize(("size_bytes", "waited_for"), [(10_000, False), (20_000, True)])
 def test_what_is_as_short_as_a_halo_is_not_waited_for(transport: Transport, size_bytes: int, waited_for: bool) -> None:
     """Nobody takes it; only who waits asks whether it is cancelled, time and again."""
     port = transport.out_port()
     port.connect({"pi": "127.0.0.1:9"})
-    answers = iter([False, True, True])
+    answers = iter([False, False, True, True])
     assert port.send("pi", [b"header", np.ones(size_bytes, np.uint8).data], lambda: next(answers)) is not waited_for
     port.close()
 

@@ -256,6 +256,8 @@ PIECE = PutWeight(request=1, digest="d", dtype="float32", shape=(2,), offset=0, 
         (HEADER, b"1234567"),
         (TensorHeader(1, "a", "t", Box(()), "object", (), 0), b"12345678"),
         (TensorHeader(1, "a", "t", Box(()), "float32", (1,) * 40, 0), b"1234"),
+        (TensorHeader(1, "a", "t", Box(()), "float32", (0, 2**62), 0), b""),
+        (TensorHeader(1, "a", "t", Box(()), "float32", (0, 2**63), 0), b""),
     ],
 )
 def test_tensors_that_are_none(header: TensorHeader, payload: bytes) -> None:
