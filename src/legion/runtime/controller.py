@@ -5,7 +5,6 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -20,7 +19,7 @@ from legion.plan.scheme import CONTROLLER
 from legion.plan.timeline import Timeline
 from legion.profile.probes import LayerProbe
 from legion.profile.samples import LayerSample, MeasurementPolicy, ProcessorSample
-from legion.runtime.calls import answer_of, wait_for
+from legion.runtime.calls import answer_of, wait_at_most, wait_for
 from legion.runtime.controller_events import Request, StopWork
 from legion.runtime.frames import FRAMES_IN_FLIGHT, Frames
 from legion.runtime.installation import DeviceProgress, digests_of, fill_cache, install_programs, make_install, upload
@@ -124,11 +123,11 @@ class Controller:
 
     def _greet(self, names: Iterable[str]) -> None:
         hello = Hello(controller=self._name)
-        calls = [self._switchboard.call(name, lambda _: hello) for name in names]
+        calls = self._switchboard.call_all(dict.fromkeys(names, lambda _: hello))
         try:
-            wait([call.future for call in calls], self._timeouts.connect_s)
+            wait_at_most(calls, self._timeouts.connect_s)
         finally:
-            self._switchboard.forget(call for call in calls if not call.future.done())
+            self._switchboard.forget(call for call in calls if not call.is_over)
         problems: list[str] = []
         for call in calls:
             try:
@@ -266,8 +265,8 @@ class Controller:
             return
         self._closed = True
         ours = [name for name in self._devices if self._switchboard.is_ready(name)]
-        calls = [self._switchboard.call(name, lambda _: Goodbye()) for name in ours]
-        wait([call.future for call in calls], self._timeouts.release_s)
+        calls = self._switchboard.call_all(dict.fromkeys(ours, lambda _: Goodbye()))
+        wait_at_most(calls, self._timeouts.release_s)
         self._sender.close()
         self._switchboard.close()
         self._transport.close()
@@ -296,7 +295,7 @@ class Controller:
         return self._frames
 
     def _welcome(self, call: OpenCall) -> Welcome:
-        if call.future.done():
+        if call.is_over:
             return answer_of(call, Welcome)
         address = self._devices[call.device].address
         raise PeerError(

@@ -1,5 +1,6 @@
 """Bringing a plan to the devices: the weights that they lack, then their programs."""
 
+import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -9,7 +10,7 @@ from legion.model.model import Array
 from legion.plan.executable import NodePlan
 from legion.plan.program import Send
 from legion.runtime.calls import answer_of, wait_for
-from legion.runtime.switchboard import OpenCall, Switchboard
+from legion.runtime.switchboard import OpenCall, Switchboard, Told
 from legion.runtime.weights import WeightStore
 from legion.wire.messages import Install, Installed, PieceStored, PutWeight, QueryWeights, WeightsMissing
 from legion.wire.plans import to_wire
@@ -35,13 +36,17 @@ def upload(
     for digests in wanted.values():
         for digest in digests - constants.keys():
             raise InputError(f"the plan uses constant {digest}, but does not bring it; compile it again")
-    queries = [
-        switchboard.call(device, lambda number, digests=digests: QueryWeights(request=number, digests=tuple(digests)))
-        for device, digests in wanted.items()
-    ]
+    queries = switchboard.call_all(
+        {
+            device: lambda number, digests=digests: QueryWeights(request=number, digests=tuple(digests))
+            for device, digests in wanted.items()
+        }
+    )
     wait_for(switchboard, queries, silence_s)
+    told: Told = queue.SimpleQueue()
     uploads = [
-        _Upload(query.device, {d: constants[d] for d in answer_of(query, WeightsMissing).digests}) for query in queries
+        _Upload(query.device, {d: constants[d] for d in answer_of(query, WeightsMissing).digests}, told)
+        for query in queries
     ]
     while under_way := [call for each in uploads for call in each.fill(switchboard)]:
         wait_for(switchboard, under_way, silence_s, for_all=False)
@@ -66,7 +71,7 @@ def install_programs(
 
     Raises what a device met: InputError when its engine cannot run a graph, PeerError when it fails.
     """
-    calls = [switchboard.call(device, install) for device, install in installs.items()]
+    calls = switchboard.call_all(installs)
 
     def tick() -> None:
         for call in calls:
@@ -97,8 +102,9 @@ def digests_of(node_plan: NodePlan) -> set[str]:
 class _Upload:
     """What one device is still to get, piece by piece, with a few of them under way."""
 
-    def __init__(self, device: str, constants: Mapping[str, Array]) -> None:
+    def __init__(self, device: str, constants: Mapping[str, Array], told: Told) -> None:
         self.device = device
+        self._told = told
         self._total = sum(_piece_count(array) for array in constants.values())
         self._stored = 0
         self._pieces = (piece for digest, array in constants.items() for piece in _pieces(digest, array))
@@ -110,12 +116,12 @@ class _Upload:
             piece = next(self._pieces, None)
             if piece is None:
                 break
-            self._under_way.append(switchboard.call(self.device, *piece))
+            self._under_way.append(switchboard.call(self.device, *piece, self._told))
         return self._under_way
 
     def settle(self) -> float:
         """Take note of the pieces that were stored, which they are in order; the fraction that is done."""
-        while self._under_way and self._under_way[0].future.done():
+        while self._under_way and self._under_way[0].is_over:
             answer_of(self._under_way.popleft(), PieceStored)
             self._stored += 1
         return self._stored / self._total if self._total else 1.0

@@ -3,14 +3,14 @@
 import collections
 import itertools
 import logging
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
-from legion.errors import PeerError
+from legion.errors import InternalError, LegionError, PeerError
 from legion.runtime.controller_events import (
     Action,
     Answer,
@@ -38,25 +38,48 @@ from legion.wire.messages import Ping, PutWeight
 
 _IDLE_S = 1.0
 
-END_S = 5.0
-"""How long a thread may take to end. A Ctrl-C at the wrong moment leaves a future locked that it waits for."""
-
 _logger = logging.getLogger(__name__)
 
 FrameEvent = ExecuteBatch | RunFailed | NodeReported
 
 
 class OpenCall:
-    """A call to a device, until it is answered. `fraction` tells how far the device says it is."""
+    """A call to a device, until it is answered. `fraction` tells how far the device says it is.
 
-    def __init__(self, number: int, device: str, now_s: float) -> None:
+    It is put into the queue `told` when it is over; calls that are waited for together share theirs. The caller and the
+    receiving thread hold no lock in common, since a Ctrl-C may leave one locked.
+    """
+
+    def __init__(self, number: int, device: str, now_s: float, told: "Told") -> None:
         self.number = number
         self.device = device
+        self.told = told
         self.fraction = 0.0
         self.heard_s = now_s
         self.asked_s = now_s
         self.answered_s = now_s
-        self.future: Future[Answer] = Future()
+        self.outcome: Answer | LegionError | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was answered, or has failed."""
+        return self.outcome is not None
+
+    def answer(self) -> Answer:
+        """What the device answered. Raises the error of a call that failed."""
+        if self.outcome is None:
+            raise InternalError(f"device {self.device} has not answered yet")
+        if isinstance(self.outcome, LegionError):
+            raise self.outcome
+        return self.outcome
+
+    def end(self, outcome: Answer | LegionError) -> None:
+        """Called by the receiving thread: this came of it."""
+        self.outcome = outcome
+        self.told.put(self)
+
+
+Told = queue.SimpleQueue[OpenCall]
 
 
 class Switchboard:
@@ -93,12 +116,23 @@ class Switchboard:
         self._posted.append(event)
         self._endpoint.wake()
 
-    def call(self, device: str, request: Callable[[int], Request], payload: bytes | memoryview = b"") -> OpenCall:
+    def call(
+        self,
+        device: str,
+        request: Callable[[int], Request],
+        payload: bytes | memoryview = b"",
+        told: Told | None = None,
+    ) -> OpenCall:
         """Ask a device for something; `request` makes the message with the number of the call."""
         number = next(self._numbers)
-        opened = self._calls[number] = OpenCall(number, device, self._clock())
+        opened = self._calls[number] = OpenCall(number, device, self._clock(), told or queue.SimpleQueue())
         self.post(Call(number=number, device=device, request=request(number), payload=payload))
         return opened
+
+    def call_all(self, requests: Mapping[str, Callable[[int], Request]]) -> list[OpenCall]:
+        """Ask each of these devices for something, to be waited for together."""
+        told: Told = queue.SimpleQueue()
+        return [self.call(device, request, told=told) for device, request in requests.items()]
 
     def silence_s(self, call: OpenCall) -> float:
         """How long ago the device has said something about this call."""
@@ -114,7 +148,7 @@ class Switchboard:
         """End the thread and close the endpoint."""
         self._stopped = True
         self._endpoint.wake()
-        self._thread.join(END_S)
+        self._thread.join()
         self._endpoint.close()
 
     def _receive(self) -> None:
@@ -178,7 +212,7 @@ class Switchboard:
             case CallAnswered(answer=answer, arrived_s=arrived_s):
                 self._calls.pop(action.number, None)
                 call.fraction, call.answered_s = 1.0, arrived_s
-                call.future.set_result(answer)
+                call.end(answer)
             case CallFailed(error=error):
                 self._calls.pop(action.number, None)
-                call.future.set_exception(error)
+                call.end(error)

@@ -1,7 +1,6 @@
 """A whole cluster in one process: every message goes through codec, state machines and threads."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
 
 import numpy as np
 import pytest
@@ -15,9 +14,11 @@ from legion.geometry.demand import Demand
 from legion.geometry.local_graph import LocalGraph
 from legion.profile.probes import plan_probes
 from legion.profile.samples import MeasurementPolicy
+from legion.runtime.calls import wait_at_most
 from legion.runtime.controller import Controller, Timeouts
 from legion.runtime.local import start_memory_workers
 from legion.runtime.profiler import Profiler
+from legion.runtime.switchboard import OpenCall
 from legion.transport.memory import MemoryNetwork
 from support.networks import small
 from support.plans import split_plan
@@ -202,13 +203,13 @@ def test_unreachable_device_is_named(network: MemoryNetwork, devices: tuple[Devi
 def test_a_device_that_answered_while_another_was_waited_for_in_vain_is_there(
     network: MemoryNetwork, devices: tuple[Device, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(calls: list[Future[object]], timeout_s: float) -> None:
-        wait(calls, timeout_s)
+    def interrupted(calls: list[OpenCall], seconds: float) -> None:
+        wait_at_most(calls, seconds)
         raise KeyboardInterrupt
 
     with Controller(devices, network) as controller:
         with monkeypatch.context() as patch:
-            patch.setattr("legion.runtime.controller.wait", interrupted)
+            patch.setattr("legion.runtime.controller.wait_at_most", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 controller.connect()
         assert controller.connect().keys() == SHARES.keys()

@@ -19,7 +19,6 @@ from legion.runtime.controller import Controller, Timeouts
 from legion.runtime.local import start_memory_workers
 from legion.transport.base import Frame
 from legion.transport.memory import MemoryNetwork, MemoryOutPort
-from legion.wire.messages import Ping
 from support.networks import small
 from support.plans import split_plan
 
@@ -184,22 +183,3 @@ def test_probing_can_be_broken_off(controller: Controller, mischief: Mischief) -
             "local-0", plan.probes, MeasurementPolicy(rounds=1000, budget_s=1e6), plan.constants, interrupt
         )
     assert controller.probe_link("local-0", (2000, 1000), 1).round_trip_s > 0
-
-
-def test_closing_does_not_wait_for_ever_for_a_call_whose_caller_was_interrupted(
-    controller: Controller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A Ctrl-C may come between taking a future's lock and the block that gives it back."""
-    monkeypatch.setattr("legion.runtime.switchboard.END_S", 0.2)
-    switchboard = controller._switchboard
-
-    def ping(number: int) -> Ping:
-        switchboard._calls[number].future._condition.acquire()
-        return Ping(request=number)
-
-    call = switchboard.call("local-0", ping)
-    closing = threading.Thread(target=controller.close, daemon=True)
-    closing.start()
-    closing.join(10)
-    assert not closing.is_alive()
-    call.future._condition.release()
