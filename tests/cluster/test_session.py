@@ -198,7 +198,8 @@ def worker_at(address: str, cache: Path) -> Generator[tuple[subprocess.Popen[byt
     process = subprocess.Popen([sys.executable, "-m", "legion", *words], stderr=subprocess.PIPE)
     try:
         assert process.stderr is not None
-        yield process, re.findall(r"127\.0\.0\.1:\d+", process.stderr.readline().decode())[0]
+        heard = (re.search(r"listens at (127\.0\.0\.1:\d+)", line.decode()) for line in process.stderr)
+        yield process, next(found[1] for found in heard if found)
     finally:
         process.kill()
         process.communicate()

@@ -113,16 +113,18 @@ class Controller:
         version; the others are ours all the same.
         """
         self._check_open()
-        wanted = list(self._devices if names is None else names)
-        missing = [name for name in wanted if name not in self._welcomes or not self._switchboard.is_ready(name)]
-        if missing:
-            with self._lock:
+        with self._lock:
+            wanted = list(self._devices if names is None else names)
+            missing = [name for name in wanted if name not in self._welcomes or not self._switchboard.is_ready(name)]
+            if missing:
                 self._frames = None
-            self._greet(missing)
-        return {name: self._welcomes[name].info for name in wanted}
+                self._greet(missing)
+            return {name: self._welcomes[name].info for name in wanted}
 
-    def _greet(self, names: Iterable[str]) -> None:
+    def _greet(self, names: Sequence[str]) -> None:
         hello = Hello(controller=self._name)
+        for name in names:
+            self._welcomes.pop(name, None)
         calls = self._switchboard.call_all(dict.fromkeys(names, lambda _: hello))
         try:
             wait_at_most(calls, self._timeouts.connect_s)
@@ -281,8 +283,9 @@ class Controller:
         upload(self._switchboard, wanted, constants, self._timeouts.silence_s, progress)
 
     def _frame_event(self, event: FrameEvent) -> None:
-        if self._frames is not None:
-            self._frames.take(event)
+        frames = self._frames
+        if frames is not None:
+            frames.take(event)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -114,7 +114,8 @@ class Frames:
     def last_reports(self, timeout_s: float) -> dict[str, FrameReport]:
         """All nodes' reports of the last frame.
 
-        Raises InputError if it did not run to its end, or there was none, PeerError when a report does not come.
+        Raises InputError if it did not run to its end, or there was none, PeerError when a report does not come, and
+        whatever a device met after the caller's part was done.
         """
         frame = self.last_times.frame
         self._await_reports(frame, self._reporters, timeout_s)
@@ -149,8 +150,6 @@ class Frames:
                 case None:
                     missing = ", ".join(sorted(self._reporters - {CONTROLLER} - self._reports[frame].keys()))
                     raise PeerError(f"no answer in time; {missing or 'the network'} did not finish the frame")
-                case RunFailed(frame=failed, error=error) if failed == frame:
-                    raise error
                 case ExecuteBatch(batch=batch) if batch.frame == frame:
                     interpreter.execute(batch)
                     if batch.ends_frame:
@@ -174,21 +173,15 @@ class Frames:
         deadline_s = self._clock() + timeout_s
         try:
             while frame in self._reports and (missing := nodes - self._reports[frame].keys()):
-                match self._next_event(deadline_s):
-                    case None:
-                        raise PeerError(
-                            f"no answer in time; {', '.join(sorted(missing))} did not report the frame's end"
-                        )
-                    case RunFailed(frame=failed, error=error) if failed in self._reports:
-                        raise error
-                    case _:
-                        """A report, or left over from a frame that was given up."""
+                if self._next_event(deadline_s) is None:
+                    raise PeerError(f"no answer in time; {', '.join(sorted(missing))} did not report the frame's end")
         except BaseException:
             self._forget_reports()
             raise
 
     def _next_event(self, deadline_s: float) -> FrameEvent | None:
-        """What has happened next, None if nothing has by then; reports of frames that were not given up are noted.
+        """What has happened next, None if nothing has by then. Of frames that were not given up reports are noted, and
+        failures raised.
 
         The queue is the only thing that both threads hold: a Ctrl-C may come at any moment, but not within it.
         """
@@ -198,4 +191,6 @@ class Frames:
             return None
         if isinstance(event, NodeReported) and event.report.plan == self.plan and event.report.frame in self._reports:
             self._reports[event.report.frame][event.node] = event.report
+        if isinstance(event, RunFailed) and event.frame in self._reports:
+            raise event.error
         return event

@@ -51,9 +51,9 @@ class PreparedPlan:
 class Interpreter:
     """Executes the batches of one installed plan, on one thread.
 
-    `finished` is called, on the sender's thread, when a frame has ended and all it sent is out, and `lost`, on one of
-    the sender's, with a frame of which something could not be sent, and why. Assembling, running and encoding are
-    slowed down by `pacer`, whose clock must be the sender's.
+    `finished` is called, on the sender's thread, when a frame has ended and all it sent is out or lost, and `lost`, on
+    one of the sender's, with a frame of which something could not be sent, and why. Assembling, running and encoding
+    are slowed down by `pacer`, whose clock must be the sender's.
     `abandon` alone may be called from other threads.
     """
 

@@ -58,7 +58,7 @@ class Sender:
     def then(
         self, action: Callable[[], None], due_s: float = 0.0, cancelled: Callable[[], bool] = lambda: False
     ) -> None:
-        """Call `action` on the sender's thread when it is due, and all that is queued now was sent or cancelled.
+        """Call `action` on the sender's thread when it is due, and all that is queued now was sent, cancelled or lost.
 
         What is cancelled is called all the same, but not waited for.
         """

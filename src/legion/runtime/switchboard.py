@@ -34,7 +34,7 @@ from legion.runtime.controller_events import (
 from legion.runtime.controller_state import ControllerState
 from legion.transport.base import Arrival, ControlArrival, Endpoint, TensorArrival
 from legion.wire.codec import decode_tensor, decode_to_controller, encode
-from legion.wire.messages import Ping, PutWeight
+from legion.wire.messages import Hello, Ping, PutWeight
 
 _IDLE_S = 1.0
 
@@ -194,7 +194,8 @@ class Switchboard:
                 if isinstance(message, Ping) and (call := self._calls.get(message.request)):
                     call.asked_s = self._clock()
                 frames = [encode(message), payload] if isinstance(message, PutWeight) else [encode(message)]
-                if not self._endpoint.send_control(device, frames):
+                # Who does not come to be greeted is waited for, and not greeted without end.
+                if not self._endpoint.send_control(device, frames) and not isinstance(message, Hello):
                     self.post(DeviceLost(device=device))
             case CallAnswered() | CallProgressed() | CallFailed():
                 self._settle(action)

@@ -50,7 +50,7 @@ class Cluster:
         Raises PeerError, with the device's name, if a device is not there or cannot take it.
         """
         with self.exclusive:
-            self.controller.connect(name for name in plan.nodes if name in self.devices)
+            self.controller.connect([name for name in plan.nodes if name in self.devices])
             if not self.controller.holds(plan):
                 self.controller.install(plan, lambda device, done: progress(f"installing on {device}", done))
 

@@ -68,7 +68,7 @@ def test_a_convolution_cuts_what_the_slice_cut(margins: Margins, group: int) -> 
     expected = ReferenceExecutable(graph, constants).run([X])[0]
     np.testing.assert_array_equal(ReferenceExecutable(convolved, values).run([X])[0], expected)
     engine = OnnxRuntimeEngine()
-    for fixed in (graph, graph.at([X.shape])):
+    for fixed in (graph, graph.made_for([(X.shape,)])):
         np.testing.assert_allclose(engine.prepare(fixed, loader(constants)).run([X])[0], expected, rtol=1e-5, atol=1e-4)
 
 
@@ -129,8 +129,8 @@ def test_where_nothing_can_be_asked_nothing_is_rewritten(monkeypatch: pytest.Mon
 def test_a_tile_of_known_extents_stays_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_build, "EXTERNAL_FROM_BYTES", sys.maxsize)
     graph, constants = block({2: (1, 1)})
-    assert {"Slice", "Add"} <= operators_of(graph.at([X.shape]), constants).keys()
-    fused = operators_of(*convolved_crops(graph.at([X.shape]), constants))
+    assert {"Slice", "Add"} <= operators_of(graph.made_for([(X.shape,)]), constants).keys()
+    fused = operators_of(*convolved_crops(graph.made_for([(X.shape,)]), constants))
     assert fused == {"ReorderInput": 1, "Conv": 2, "ReorderOutput": 1}
 
 

@@ -1,5 +1,6 @@
 """A whole cluster in one process: every message goes through codec, state machines and threads."""
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,6 +17,7 @@ from legion.profile.probes import plan_probes
 from legion.profile.samples import MeasurementPolicy
 from legion.runtime.calls import wait_at_most
 from legion.runtime.controller import Controller, Timeouts
+from legion.runtime.controller_events import DeviceLost
 from legion.runtime.local import start_memory_workers
 from legion.runtime.profiler import Profiler
 from legion.runtime.switchboard import OpenCall
@@ -208,11 +210,17 @@ def test_a_device_that_answered_while_another_was_waited_for_in_vain_is_there(
         raise KeyboardInterrupt
 
     with Controller(devices, network) as controller:
-        with monkeypatch.context() as patch:
-            patch.setattr("legion.runtime.controller.wait_at_most", interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                controller.connect()
-        assert controller.connect().keys() == SHARES.keys()
+        for _ in range(2):
+            with monkeypatch.context() as patch:
+                patch.setattr("legion.runtime.controller.wait_at_most", interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    controller.connect()
+            assert controller._welcomes == {}
+            assert controller.connect().keys() == SHARES.keys()
+            for name in SHARES:
+                controller._switchboard.post(DeviceLost(device=name))
+            while controller._switchboard.is_ready("local-2"):
+                time.sleep(0.001)
 
 
 def test_link_probe_has_both_directions(controller: Controller) -> None:
