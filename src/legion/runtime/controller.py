@@ -109,12 +109,14 @@ class Controller:
 
         One that comes back has dropped what was installed, so that a plan has to be installed anew.
 
-        Raises PeerError that names those which cannot be reached, are in use, or speak another
-        version; the others are ours all the same.
+        Raises InputError for a name that is not known, and PeerError that names those which cannot be reached, are in
+        use, or speak another version; the others are ours all the same.
         """
         self._check_open()
         with self._lock:
             wanted = list(self._devices if names is None else names)
+            for name in set(wanted) - self._devices.keys():
+                raise InputError(f"{name} is not one of the devices, which are {', '.join(self._devices)}")
             missing = [name for name in wanted if name not in self._welcomes or not self._switchboard.is_ready(name)]
             if missing:
                 self._frames = None

@@ -187,6 +187,12 @@ def test_second_controller_learns_who_has_the_devices(
     assert controller.connect().keys() == SHARES.keys()
 
 
+def test_a_name_that_is_not_known_is_refused(controller: Controller) -> None:
+    with pytest.raises(InputError, match="nobody is not one of the devices"):
+        controller.connect(["local-0", "nobody"])
+    assert controller.connect(["local-1"]).keys() == {"local-1"}
+
+
 def test_devices_are_free_after_close(network: MemoryNetwork, devices: tuple[Device, ...]) -> None:
     for name in ("first", "second"):
         with Controller(devices, network, name=name) as controller:
