@@ -123,7 +123,10 @@ class Switchboard:
         payload: bytes | memoryview = b"",
         told: Told | None = None,
     ) -> OpenCall:
-        """Ask a device for something; `request` makes the message with the number of the call."""
+        """Ask a device for something; `request` makes the message with the number of the call.
+
+        When it is over, the call is put into `told`, which calls that are waited for together share.
+        """
         number = next(self._numbers)
         opened = self._calls[number] = OpenCall(number, device, self._clock(), told or queue.SimpleQueue())
         self.post(Call(number=number, device=device, request=request(number), payload=payload))

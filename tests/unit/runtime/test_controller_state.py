@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legion.cluster.device import DeviceInfo
 from legion.errors import InputError, PeerError
 from legion.geometry.box import Box
 from legion.plan.program import Program, Receive, Send
@@ -38,7 +37,6 @@ from legion.wire.messages import (
     Busy,
     Failed,
     FrameFailed,
-    FrameReport,
     Goodbye,
     Hello,
     LeaseCheck,
@@ -52,8 +50,8 @@ from legion.wire.messages import (
     Uninstall,
     Welcome,
 )
+from support.messages import INFO, frame_report
 
-INFO = DeviceInfo(name="pi", cores=1, threads=1, memory_bytes=1, machine="m", engine="e", providers=(), versions={})
 WELCOME = Welcome(info=INFO, data_port=9)
 HELLO = Hello(controller="me")
 BOX = Box(((0, 1),))
@@ -62,19 +60,7 @@ PROGRAM = Program(
     instructions=(Send(tensor="x", box=BOX, destination="a"), Receive(tensor="y", box=BOX, source="b")),
 )
 USE = UsePlan(plan=7, program=PROGRAM, devices=("a", "b"), self_starting=("b",), frames_in_flight=2)
-REPORT = FrameReport(
-    plan=7,
-    frame=0,
-    records=(),
-    compute_cpu_s=0,
-    wire_cpu_s=0,
-    process_cpu_s=0,
-    sent_messages=0,
-    sent_bytes=0,
-    received_messages=0,
-    received_bytes=0,
-    dropped=0,
-)
+REPORT = frame_report()
 
 
 def call(device: str, number: int, request: Request) -> Call:

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
-from legion.cluster.device import DeviceInfo
 from legion.errors import PeerError
 from legion.geometry.box import Box
 from legion.plan.executable import messages_alone
@@ -27,7 +25,8 @@ from legion.runtime.controller_state import ControllerState
 from legion.runtime.frames import Frames
 from legion.runtime.sender import Sender
 from legion.transport.memory import MemoryNetwork
-from legion.wire.messages import FrameReport, Hello, TensorHeader, Welcome
+from legion.wire.messages import Hello, TensorHeader, Welcome
+from support.messages import INFO, frame_report
 
 BOX = Box(((0, 1),))
 PLAN = messages_alone(
@@ -35,20 +34,6 @@ PLAN = messages_alone(
         "controller": [Receive(tensor="x", box=BOX, source="a")],
         "a": [Send(tensor="x", box=BOX, destination="controller")],
     }
-)
-INFO = DeviceInfo(name="a", cores=1, threads=1, memory_bytes=1, machine="m", engine="e", providers=(), versions={})
-REPORT = FrameReport(
-    plan=7,
-    frame=0,
-    records=(),
-    compute_cpu_s=0,
-    wire_cpu_s=0,
-    process_cpu_s=0,
-    sent_messages=0,
-    sent_bytes=0,
-    received_messages=0,
-    received_bytes=0,
-    dropped=0,
 )
 LONG_S = 60.0
 """What nothing here should wait for."""
@@ -75,7 +60,7 @@ class Board:
                 self.report(event.frame)
 
     def report(self, frame: int) -> None:
-        self.post(AnswerReceived(device="a", message=replace(REPORT, frame=frame), arrived_s=0.0))
+        self.post(AnswerReceived(device="a", message=frame_report(frame=frame), arrived_s=0.0))
 
 
 @pytest.fixture

@@ -23,24 +23,13 @@ from legion.runtime.link_probe import handling_s, link_plan, link_samples
 from legion.runtime.measured import ClockReading, FrameTimes, best_reading, measured_timeline
 from legion.runtime.profiler import Profiler, measure_processor
 from legion.wire.messages import FrameReport, Record
+from support.messages import frame_report
 
 BOX = Box(((0, 1),))
 
 
 def report(*records: Record) -> FrameReport:
-    return FrameReport(
-        plan=1,
-        frame=0,
-        records=records,
-        compute_cpu_s=0,
-        wire_cpu_s=0,
-        process_cpu_s=0,
-        sent_messages=0,
-        sent_bytes=0,
-        received_messages=0,
-        received_bytes=0,
-        dropped=0,
-    )
+    return frame_report(*records, plan=1)
 
 
 delays = st.floats(1e-4, 1.0)

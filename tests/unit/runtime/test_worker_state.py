@@ -4,7 +4,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legion.cluster.device import DeviceInfo
 from legion.errors import InputError
 from legion.geometry.box import Box
 from legion.plan.executable import NodePlan
@@ -56,8 +55,8 @@ from legion.wire.messages import (
     WirePlan,
 )
 from legion.wire.plans import to_wire
+from support.messages import INFO, frame_report
 
-INFO = DeviceInfo(name="pi", cores=1, threads=1, memory_bytes=1, machine="m", engine="e", providers=(), versions={})
 BOX = Box(((0, 1),))
 ARRAY = np.zeros(1, np.float32)
 PROGRAM = Program(
@@ -68,19 +67,7 @@ PROGRAM = Program(
     ),
 )
 PLAN = NodePlan(program=PROGRAM, graphs=(), steps=())
-REPORT = FrameReport(
-    plan=7,
-    frame=0,
-    records=(),
-    compute_cpu_s=0,
-    wire_cpu_s=0,
-    process_cpu_s=0,
-    sent_messages=0,
-    sent_bytes=0,
-    received_messages=0,
-    received_bytes=0,
-    dropped=0,
-)
+REPORT = frame_report()
 
 
 def said(peer: str, message: ToWorker) -> ControlReceived:
