@@ -19,8 +19,9 @@ def constant_values(constant: LocalConstant, load: Loader) -> Array:
     Raises InputError when the constant cannot exist, or what was loaded has another shape or dtype than
     declared, InfeasibleError when synthetic values do not fit into memory.
     """
+    dtype = numpy_dtype(constant.dtype)
     values = synthetic_constant(constant) if constant.digest is None else load(constant)
-    if values.shape != constant.shape or values.dtype != numpy_dtype(constant.dtype):
+    if values.shape != constant.shape or values.dtype != dtype:
         raise InputError(
             f"constant {constant.name!r} should be {constant.dtype}{list(constant.shape)}, "
             f"but its stored values are {values.dtype}{list(values.shape)}; send the weights again"
@@ -40,7 +41,7 @@ def synthetic_constant(constant: LocalConstant) -> Array:
         raise InputError(f"constant {constant.name!r} has a negative extent: {list(constant.shape)}")
     try:
         return (_synthetic_floats if dtype.kind == "f" else np.zeros)(constant.shape, dtype)
-    except MemoryError as exc:
+    except (MemoryError, ValueError) as exc:  # NumPy's limits of rank and size are ValueErrors
         raise InfeasibleError(f"constant {constant.name!r} of {list(constant.shape)} does not fit into memory") from exc
 
 
@@ -48,7 +49,7 @@ def numpy_dtype(name: str) -> np.dtype[np.generic]:
     """The dtype of a number or boolean by its NumPy name; InputError for anything else."""
     try:
         dtype = np.dtype(name)
-    except TypeError as exc:
+    except (TypeError, ValueError, SyntaxError) as exc:
         raise InputError(f"{name!r} is no tensor type that the engine knows; use a model of NumPy's types") from exc
     if dtype.kind not in "biuf":
         raise InputError(f"tensors of type {name!r} cannot be run; only booleans and numbers can")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from legion.geometry.box import Box
-from legion.geometry.operators.rule import Demanded, Rule
+from legion.geometry.operators.rule import Rule
 from legion.geometry.operators.table import bind
 from legion.geometry.site import site_of
 from legion.model.model import Model, Operator
@@ -99,8 +99,3 @@ class Demand:
             if name and name not in self.model.constants
         )
         return _Step(rule=self.rule(operator), outputs=operator.outputs, activations=tuple(activations))
-
-
-def operator_demand(model: Model, operator: Operator, output_box: Box) -> Demanded:
-    """What an operator needs of each of its inputs, constants included, to yield the output box."""
-    return Demand(model).rule(operator).demand(output_box)

@@ -69,8 +69,9 @@ class Execution:
         return None
 
     def begin(self, frame: int) -> list[Batch]:
-        """Let a frame run as far as it needs no tensors."""
-        self._begun = max(self._begun, frame)
+        """Let a frame run as far as it needs no tensors; one that may not be in flight yet is none."""
+        if frame < self._frame + self._frames_in_flight:
+            self._begun = max(self._begun, frame)
         return self._advance()
 
     def deliver(self, header: TensorHeader, array: Array, arrived_s: float) -> list[Batch]:

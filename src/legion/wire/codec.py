@@ -152,6 +152,8 @@ def _element_type(name: str) -> np.dtype[np.generic]:
 
 
 def _check_piece(message: PutWeight, size_bytes: int) -> None:
+    if len(message.shape) > _MAX_RANK:
+        raise PeerError(f"a piece came of a constant of rank {len(message.shape)}")
     total = prod(message.shape) * _element_type(message.dtype).itemsize
     if message.total_bytes != total or message.offset + size_bytes > total or not (size_bytes or not total):
         raise PeerError(f"{size_bytes} bytes at {message.offset} are no piece of {message.dtype}{message.shape}")

@@ -11,9 +11,10 @@ import pytest
 from engine_building import loader, local_graph, normal, operator
 
 from legion.engine.base import graph_key
+from legion.engine.constants import constant_values, synthetic_constant
 from legion.engine.onnx_runtime import OnnxRuntimeEngine
 from legion.engine.onnx_session import available_providers
-from legion.errors import InputError, InternalError, PeerError
+from legion.errors import InfeasibleError, InputError, InternalError, PeerError
 from legion.geometry.local_graph import LocalConstant, LocalGraph, LocalInput
 from legion.model.model import Array, Operator
 
@@ -205,7 +206,23 @@ def test_bad_opset(opset: int) -> None:
         OnnxRuntimeEngine().prepare(local_graph([operator("Relu", ["x"], "y")], {"x": X}, opset=opset), refuse)
 
 
-@pytest.mark.parametrize("dtype", ["object", "str", "complex64", "bfloat16", "f4,f4", "(2", ""])
+BAD_DTYPES = ["object", "str", "complex64", "bfloat16", "f4,f4", "(2", "2,", "nonsense", ""]
+
+
+@pytest.mark.parametrize("dtype", BAD_DTYPES)
+def test_a_constant_of_a_bad_dtype_is_not_even_loaded(dtype: str) -> None:
+    for digest in ("0" * 32, None):
+        with pytest.raises(InputError):
+            constant_values(LocalConstant(name="w", dtype=dtype, shape=(1,), digest=digest), refuse)
+
+
+def test_synthetic_values_beyond_what_arrays_can_be() -> None:
+    for shape in ((1,) * 100, (2**62, 2**62)):
+        with pytest.raises(InfeasibleError):
+            synthetic_constant(LocalConstant(name="w", dtype="float32", shape=shape, digest=None))
+
+
+@pytest.mark.parametrize("dtype", BAD_DTYPES)
 def test_bad_dtype(dtype: str) -> None:
     graph = LocalGraph(
         opset=18,

@@ -14,9 +14,10 @@ from onnxruntime.capi import onnxruntime_pybind11_state as refused
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
 from legion.geometry.constant_pool import ConstantPool
-from legion.geometry.demand import Demand, operator_demand
+from legion.geometry.demand import Demand
 from legion.geometry.local_graph import LocalGraph
 from legion.geometry.localize import Localized, localize
+from legion.geometry.operators.rule import Demanded
 from legion.geometry.segment import Segment
 from legion.model.model import Layer, Model, Operator, Port, TensorType
 
@@ -275,6 +276,11 @@ def check_demand(
                 assert demanded == hull
             else:
                 assert demanded.contains(hull)
+
+
+def operator_demand(model: Model, operator: Operator, output_box: Box) -> Demanded:
+    """What an operator needs of each of its inputs, constants included, to yield the output box."""
+    return Demand(model).rule(operator).demand(output_box)
 
 
 def influence(model: Model, inputs: Arrays, name: str, step: float = 1000.0) -> np.ndarray:

@@ -1,11 +1,18 @@
 """Conv and ConvTranspose against ONNX Runtime: what is demanded, and tiles along every axis."""
 
-from geometry_building import check_demand, check_operator, make_model, model_or_reject, node, random_array
+from geometry_building import (
+    check_demand,
+    check_operator,
+    make_model,
+    model_or_reject,
+    node,
+    operator_demand,
+    random_array,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legion.geometry.box import Box
-from legion.geometry.demand import operator_demand
 
 
 def per_axis(rank, low, high):

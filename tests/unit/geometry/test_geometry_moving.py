@@ -11,6 +11,7 @@ from geometry_building import (
     make_model,
     model_or_reject,
     node,
+    operator_demand,
     random_array,
     run_whole,
 )
@@ -18,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legion.geometry.box import Box
-from legion.geometry.demand import operator_demand
 
 
 def indices(*values):

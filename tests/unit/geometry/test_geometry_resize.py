@@ -8,6 +8,7 @@ from geometry_building import (
     make_model,
     model_or_reject,
     node,
+    operator_demand,
     random_array,
 )
 from hypothesis import given, settings
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 from legion.geometry.box import Box
 from legion.geometry.build import build_segment
 from legion.geometry.constant_pool import ConstantPool
-from legion.geometry.demand import Demand, operator_demand
+from legion.geometry.demand import Demand
 from legion.geometry.localize import localize
+from legion.geometry.operators import interpolation
 
-COORDINATES = ["half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"]
+COORDINATES = sorted(interpolation.COORDINATES)
 ROUNDINGS = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
 
 

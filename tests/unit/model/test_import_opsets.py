@@ -70,6 +70,19 @@ def test_resize_before_it_had_sampling_modes(scale: float, mode: str) -> None:
     assert_import_keeps(make_file(nodes, {"x": (1, 2, 11, 7)}, ["y"], opset=10))
 
 
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_an_old_resize_that_enlarges_one_axis_and_shrinks_another(mode: str) -> None:
+    """Which neighbour is nearest is then another question for each axis."""
+    scales = numpy_helper.from_array(np.array([1, 1, 2, 0.4], np.float32))
+    nodes = [node("Constant", [], ["k"], value=scales), node("Resize", ["x", "k"], ["y"], mode=mode)]
+    file = make_file(nodes, {"x": (1, 2, 11, 7)}, ["y"], opset=10)
+    if mode == "linear":
+        assert_import_keeps(file)
+        return
+    with pytest.raises(InputError, match="enlarges one axis and shrinks another"):
+        load_model(file)
+
+
 @pytest.mark.parametrize("opset", _OLD)
 def test_views(opset: int) -> None:
     constants = {}

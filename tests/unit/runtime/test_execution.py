@@ -83,6 +83,13 @@ def test_what_belongs_to_nothing_is_dropped_and_counted() -> None:
     assert execution.dropped == 5
 
 
+def test_frames_that_may_not_be_in_flight_do_not_begin() -> None:
+    """Or a program that awaits nothing would run for ever."""
+    execution = Execution(program("rs"), IN_FLIGHT)
+    assert execution.begin(2**60) == []
+    assert [batch.frame for batch in execution.begin(IN_FLIGHT - 1)] == list(range(IN_FLIGHT))
+
+
 def test_an_abandoned_frame_makes_way_for_the_next() -> None:
     execution = Execution(program("ccs"), IN_FLIGHT)
     deliver(execution, 0, 0)

@@ -273,6 +273,7 @@ def test_tensors_that_are_none(header: TensorHeader, payload: bytes) -> None:
         (PutWeight(request=1, digest="d", dtype="float32", shape=(3,), offset=0, total_bytes=8), b"1234"),
         (PutWeight(request=1, digest="d", dtype="float32", shape=(2,), offset=6, total_bytes=8), b"1234"),
         (PutWeight(request=1, digest="d", dtype="str", shape=(2,), offset=0, total_bytes=8), b"1234"),
+        (PutWeight(request=1, digest="d", dtype="float32", shape=(0,) * 40, offset=0, total_bytes=0), b""),
     ],
 )
 def test_pieces_of_weights_that_are_none(piece: PutWeight, payload: bytes) -> None:

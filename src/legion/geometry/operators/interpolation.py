@@ -14,6 +14,14 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 
+COORDINATES = frozenset(
+    (
+        *("align_corners", "asymmetric", "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel"),
+        "tf_half_pixel_for_nn",
+    )
+)
+"""Ways to say where an output lies among the inputs that `taps_of` knows."""
+
 NEARLY = 1e-3
 """Far more than the rounding error of a position, in elements; far less than the steps of common scales."""
 
@@ -86,7 +94,8 @@ def _positions(mode: str, extent: np.float32, resized: np.float32, scale: np.flo
         offset = extent / np.float32(2) * (one - resized / (scale * extent))
         in_double = np.float64(offset) + (output.astype(np.float64) + 0.5) / np.float64(scale) - 0.5
         return in_double.astype(np.float32)
-    return (output + half) / scale - half
+    centres = (output + half) / scale
+    return centres if mode == "tf_half_pixel_for_nn" else centres - half
 
 
 def _hangs_on_errors(position: Floats, rounding: str) -> bool:

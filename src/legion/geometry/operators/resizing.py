@@ -7,7 +7,7 @@ import numpy as np
 
 from legion.geometry.box import Box, Interval
 from legion.geometry.emitter import Emitter
-from legion.geometry.operators.interpolation import Interpolation, Taps, taps_of
+from legion.geometry.operators.interpolation import COORDINATES, Interpolation, Taps, taps_of
 from legion.geometry.operators.rule import Demanded, Rule, Whole
 from legion.geometry.site import Site
 from legion.model.model import AttributeValue
@@ -110,13 +110,15 @@ class Resize(Rule):
 
 
 def resize_rule(site: Site) -> Rule:
-    """Resize by constant scales or sizes; cropping while resizing, or one scale for all axes, needs the whole."""
+    """Resize by constant scales or sizes; one scale for all axes needs the whole, and so does cropping while resizing,
+    or what else is done with coordinates that is not known here.
+    """
     rank = len(site.output.shape)
     axes = [axis % rank for axis in site.integers("axes", tuple(range(rank)))]
     scales = _scales(site, axes)
     coordinates = site.text("coordinate_transformation_mode", "half_pixel")
     policy = site.text("keep_aspect_ratio_policy", "stretch")
-    if scales is None or coordinates == "tf_crop_and_resize" or policy != "stretch":
+    if scales is None or coordinates not in COORDINATES or policy != "stretch":
         return Whole(site)
     interpolation = _interpolation(site, coordinates)
     shape, resized = site.shape(0), site.output.shape

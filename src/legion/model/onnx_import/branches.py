@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import onnx
 from onnx import helper
 
+from legion.model.onnx_import.editing import name_omitted_outputs
+
 
 def inline_branch(node: onnx.NodeProto, condition: bool) -> list[onnx.NodeProto]:
     """The operators of the branch taken; tensors of its own get names that start with the If's output."""
@@ -12,7 +14,9 @@ def inline_branch(node: onnx.NodeProto, condition: bool) -> list[onnx.NodeProto]
     branch = next(attribute.g for attribute in node.attribute if attribute.name == name)
     constants = [helper.make_node("Constant", [], [tensor.name], value=tensor) for tensor in branch.initializer]
     body = [*constants, *branch.node]
-    own = [output for inner in body for output in inner.output if output]
+    for inner in branch.node:
+        name_omitted_outputs(inner)
+    own = [output for inner in body for output in inner.output]
     renamed = {tensor: f"{node.output[0]}/{tensor}" for tensor in own}
     results = [
         helper.make_node("Identity", [renamed.get(port.name, port.name)], [output])

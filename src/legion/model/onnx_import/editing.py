@@ -35,6 +35,12 @@ def free_name(taken: Set[str], stem: str) -> str:
     return stem
 
 
+def name_omitted_outputs(node: onnx.NodeProto) -> None:
+    """An output that is left out before one that is not becomes one that nobody reads."""
+    stem = next(name for name in node.output if name)
+    node.output[:] = [name or f"{stem}/omitted{index}" for index, name in enumerate(node.output)]
+
+
 def replace_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
     """Let the graph have these operators and no others; they may be its own."""
     del graph.node[:]

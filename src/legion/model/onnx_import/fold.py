@@ -21,9 +21,9 @@ _READS_SHAPE_ALONE = frozenset({"Shape", "Size"})
 def fold_constants(graph: Graph) -> None:
     """Replace operators on constants, and on shapes that are known, by their values, until none is left.
 
-    An If whose condition is constant becomes the branch taken. What was folded can make more shapes known,
-    so inference and folding take turns; `graph.types` is complete afterwards. Every operator without an
-    activation is folded, however much its result grows: left in place it would be a layer that reads nothing.
+    An If whose condition is constant becomes the branch taken, a CastLike the Cast that it is. What was folded can make
+    more shapes known, so inference and folding take turns; `graph.types` is complete afterwards. Every operator without
+    an activation is folded, however much its result grows: left in place it would be a layer that reads nothing.
 
     Raises InputError where control flow remains, and where a constant cannot be computed.
     """
@@ -45,6 +45,8 @@ def _fold_once(graph: Graph) -> bool:
     changed = False
     while pending:
         node = pending.pop()
+        if node.op_type == "CastLike" and node.output[0] in graph.types:
+            node = _cast(graph, node)
         inputs = _known_inputs(graph, node)
         if inputs is None:
             graph.nodes.append(node)
@@ -55,6 +57,12 @@ def _fold_once(graph: Graph) -> bool:
         else:
             graph.constants.update(_evaluate(graph, node, inputs))
     return changed
+
+
+def _cast(graph: Graph, node: onnx.NodeProto) -> onnx.NodeProto:
+    """Of a CastLike: nothing but the type of its second input counts."""
+    to = helper.np_dtype_to_tensor_dtype(np.dtype(graph.types[node.output[0]].dtype))
+    return helper.make_node("Cast", node.input[:1], node.output[:1], name=node.name, to=to)
 
 
 def _known_inputs(graph: Graph, node: onnx.NodeProto) -> dict[str, Array] | None:

@@ -9,6 +9,7 @@ from onnx import helper, numpy_helper, shape_inference
 
 from legion.errors import InputError
 from legion.model.model import Array, TensorType
+from legion.model.onnx_import.editing import name_omitted_outputs
 
 _LARGEST_PARAMETER = 1024
 """Shape inference looks at the values of constants of up to so many elements."""
@@ -60,7 +61,7 @@ def graph_of(model: onnx.ModelProto, weights: Mapping[str, Array], opset: int) -
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     constants.update(weights)
     for node in model.graph.node:
-        _name_omitted_outputs(node)
+        name_omitted_outputs(node)
     return Graph(
         name=model.graph.name,
         opset=opset,
@@ -69,12 +70,6 @@ def graph_of(model: onnx.ModelProto, weights: Mapping[str, Array], opset: int) -
         inputs=[port for port in model.graph.input if port.name not in constants],
         outputs=list(model.graph.output),
     )
-
-
-def _name_omitted_outputs(node: onnx.NodeProto) -> None:
-    """An output that is left out before one that is not becomes one that nobody reads."""
-    stem = next(name for name in node.output if name)
-    node.output[:] = [name or f"{stem}/omitted{index}" for index, name in enumerate(node.output)]
 
 
 def infer_types(graph: Graph) -> None:

@@ -26,6 +26,10 @@ _KEPT_ATTRIBUTES = frozenset(
 )
 
 
+_NUMBERS = frozenset(np.dtype(code).name for code in "?bBhHiIqQefd")
+"""Those that all engines and messages know."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredPort:
     """What a file says of one input or output, before any rewriting."""
@@ -51,9 +55,17 @@ def declared_ports(proto: onnx.ModelProto, constants: Mapping[str, Array]) -> De
 
 
 def model_of(graph: Graph, declared: DeclaredPorts) -> Model:
-    """The typed model. Raises InputError for a tensor of unknown type and an attribute that is no plain value."""
+    """The typed model.
+
+    Raises InputError for a tensor of a type that is unknown or not run, and an attribute that is no plain value.
+    """
     operators = _operators(graph)
     tensors = {name: graph.types[name] for name in _activations(operators, declared.inputs)}
+    dtypes = {name: kind.dtype for name, kind in tensors.items()}
+    dtypes |= {name: values.dtype.name for name, values in graph.constants.items()}
+    unknown = [f"{name!r} holds {dtype}" for name, dtype in dtypes.items() if dtype not in _NUMBERS]
+    if unknown:
+        raise InputError(f"{unknown[0]}, which Legion does not run; export the model with float32")
     empty = [name for name, kind in tensors.items() if 0 in kind.shape]
     if empty:
         raise InputError(f"tensor {empty[0]!r} has no elements; give the model sizes at which it computes something")

@@ -1,9 +1,11 @@
 """Brings models of older operator sets to the one that Legion's rules are written for."""
 
+import numpy as np
 import onnx
 from onnx import defs, helper, shape_inference, version_converter
 
 from legion.errors import InputError
+from legion.model.onnx_import.editing import nodes_of
 from legion.model.onnx_import.graph import Graph
 
 _LOWEST_OPSET = 7
@@ -40,7 +42,7 @@ def convert_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     model.ir_version = max(model.ir_version, _IR_VERSION)
     if opset >= _TARGET_OPSET:
         return model
-    if opset < _FIRST_OPSET_OF_ONE_AXIS_HARDMAX and any(node.op_type == "Hardmax" for node in model.graph.node):
+    if opset < _FIRST_OPSET_OF_ONE_AXIS_HARDMAX and any(node.op_type == "Hardmax" for node in nodes_of(model.graph)):
         raise InputError(
             f"Hardmax of opset {opset} has no counterpart in opset {_TARGET_OPSET}; export with a newer opset"
         )
@@ -55,7 +57,8 @@ def convert_opset(model: onnx.ModelProto) -> onnx.ModelProto:
 def keep_old_sampling(graph: Graph, opset: int) -> None:
     """Say how Upsample, and Resize before opset 11, sample; the converter leaves it to the new default.
 
-    They took pixel `i / scale`; which neighbour was nearest, ONNX left open, so ONNX Runtime's choice holds.
+    They took pixel `i / scale`; which neighbour was nearest, ONNX left open, so ONNX Runtime's choice holds: for each
+    axis by whether it grows. Raises InputError where one grows and another shrinks, which a newer Resize cannot say.
     """
     if opset >= _FIRST_OPSET_WITH_SAMPLING_MODES:
         return
@@ -63,5 +66,14 @@ def keep_old_sampling(graph: Graph, opset: int) -> None:
         if node.op_type == "Resize":
             scales = graph.constants.get(node.input[2])
             nearest = "floor" if scales is None or (scales >= 1).all() else "ceil"
+            if scales is not None and np.any(scales > 1) and np.any(scales < 1) and _is_nearest(node):
+                raise InputError(
+                    f"{node.name or node.output[0]!r} (Resize of opset {opset}) enlarges one axis and shrinks another; "
+                    "export with a newer opset"
+                )
             node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
             node.attribute.append(helper.make_attribute("nearest_mode", nearest))
+
+
+def _is_nearest(node: onnx.NodeProto) -> bool:
+    return all(attribute.s == b"nearest" for attribute in node.attribute if attribute.name == "mode")
