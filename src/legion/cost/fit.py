@@ -50,7 +50,7 @@ def cost_model(model: Model, demand: Demand, profile: Profile, devices: Sequence
     )
     together = joined_layers(model, demand)
     for device, measured in points.items():
-        joined = [(each.segment, _measured(model, device, measured, each.key)[0].seconds) for each in together]
+        joined = [(each.segment, _measured_at(model, device, measured, each.key, each.extent)) for each in together]
         cost = with_savings(cost, device, joined)
     return cost
 
@@ -153,5 +153,17 @@ def _curve(points: Sequence[Point]) -> ExtentCurve:
 def _measured(model: Model, device: str, points: Points, key: str) -> Sequence[Point]:
     measured = points.get(key)
     if measured is None:
-        raise InputError(f"Device {device} lacks samples of layers of {model.name}: run `legion profile` for it.")
+        raise _lacking(model, device)
     return measured
+
+
+def _measured_at(model: Model, device: str, points: Points, key: str, extent: int) -> float:
+    """Seconds. Other models may have made other tiles of the same layers."""
+    seconds = {point.extent: point.seconds for point in _measured(model, device, points, key)}
+    if extent not in seconds:
+        raise _lacking(model, device)
+    return seconds[extent]
+
+
+def _lacking(model: Model, device: str) -> InputError:
+    return InputError(f"Device {device} lacks samples of layers of {model.name}: run `legion profile` for it.")

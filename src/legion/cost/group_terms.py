@@ -60,10 +60,9 @@ def group_terms(  # noqa: PLR0913, PLR0917 - a device's part of a group is made 
     last_reader = last_readers(model)
     inward = [cost.ports[device].inward for device in devices]
     outward = [cost.ports[device].outward for device in devices]
-    feeding = [(link, link.outward_fraction, cost.message_s(CONTROLLER)) for link in inward]
-    gathering = [
-        (link, link.inward_fraction, cost.message_s(device)) for link, device in zip(outward, devices, strict=True)
-    ]
+    handling_s = [cost.message_s(CONTROLLER) + cost.message_s(device) for device in devices]
+    feeding = [(link, link.outward_fraction, ends_s) for link, ends_s in zip(inward, handling_s, strict=True)]
+    gathering = [(link, link.inward_fraction, ends_s) for link, ends_s in zip(outward, handling_s, strict=True)]
     run_s = np.zeros(len(devices))
     leaving_bytes = 0
     for index, boxes, demanded in backwards(model, demand, owned, last):
@@ -88,14 +87,14 @@ def group_terms(  # noqa: PLR0913, PLR0917 - a device's part of a group is made 
 def _messages_s(ways: Sequence[tuple[Link, float, float]], size_bytes: int) -> tuple[Vector, Vector]:
     """Filling and latency of one message by each way.
 
-    A way is a link, the fraction of its time for which the message fills the controller's port, and what its sender
-    takes to handle it.
+    A way is a link, the fraction of its time for which the message fills the controller's port, and what handling it
+    takes at both ends.
     """
     if not size_bytes:
         return np.zeros(len(ways)), np.zeros(len(ways))
     on_the_way_s = np.array([link.seconds_per_byte * size_bytes for link, _, _ in ways])
     filling_s = on_the_way_s * [fraction for _, fraction, _ in ways]
-    latency_s = np.array([link.latency_s + handling_s for link, _, handling_s in ways])
+    latency_s = np.array([link.latency_s + ends_s for link, _, ends_s in ways])
     return filling_s, latency_s + (on_the_way_s - filling_s)
 
 

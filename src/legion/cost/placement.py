@@ -90,8 +90,8 @@ def _alpha(model: Model, demand: Demand, owned: Sequence[Boxes], basis: Sequence
 def backwards(model: Model, demand: Demand, owned: Sequence[Boxes], last: int) -> Iterator[tuple[int, Boxes, Boxes]]:
     """From the layer `last` to the first: each with what is computed of it, and what that demands of all before it.
 
-    A group that ends with `last` yields the `owned` boxes of the tensors that are read after it. What is demanded
-    changes with the next step.
+    More may be computed than is wanted, as `build_segment` does. A group that ends with `last` yields the `owned` boxes
+    of the tensors that are read after it. What is demanded changes with the next step.
     """
     last_reader = last_readers(model)
     wanted: dict[str, Box] = {}
@@ -99,7 +99,9 @@ def backwards(model: Model, demand: Demand, owned: Sequence[Boxes], last: int) -
         _want(wanted, {tensor: box for tensor, box in owned[index].items() if last_reader[tensor] > last})
         boxes = {tensor: wanted.pop(tensor) for tensor in model.layers[index].outputs if tensor in wanted}
         if boxes:
-            _want(wanted, demand.layer(index, boxes))
+            needed = demand.of_layer(index, boxes)
+            boxes = needed.outputs
+            _want(wanted, needed.inputs)
         yield index, boxes, wanted
 
 

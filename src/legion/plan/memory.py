@@ -9,24 +9,22 @@ from legion.errors import InfeasibleError
 from legion.model.model import Model
 from legion.plan.executable import ExecutablePlan, NodePlan
 
-_WEIGHT_COPIES = 2
-"""A session keeps a reordered copy beside the mapped file."""
-
 
 def required_bytes(model: Model, plan: NodePlan) -> int:
-    """Weights in both their copies, and the inputs and outputs of all runs held at once (an upper bound)."""
-    weights = {
-        (constant.digest, constant.name): prod(constant.shape) * np.dtype(constant.dtype).itemsize
-        for graph in plan.graphs
-        for constant in graph.constants
-    }
+    """Weights, and the inputs and outputs of all runs held at once (an upper bound).
+
+    Weights are mapped from their file once, and each graph that has them keeps a reordered copy.
+    """
+    constants = [constant for graph in plan.graphs for constant in graph.constants]
+    sizes = [prod(constant.shape) * np.dtype(constant.dtype).itemsize for constant in constants]
+    mapped = {(constant.digest, constant.name): size for constant, size in zip(constants, sizes, strict=True)}
     activations = 0
     for step in plan.steps:
         for buffer in step.buffers:
             activations += prod(buffer.shape) * np.dtype(model.tensors[buffer.tensor].dtype).itemsize
         for tensor, box in step.outputs:
             activations += box.volume * np.dtype(model.tensors[tensor].dtype).itemsize
-    return _WEIGHT_COPIES * sum(weights.values()) + activations
+    return sum(mapped.values()) + sum(sizes) + activations
 
 
 def check_memory(model: Model, plan: ExecutablePlan, memory_bytes: Mapping[str, int]) -> None:

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import inf
 
 import numpy as np
 
 from legion.cost.tables import Array, Places, Tables, build_tables
 from legion.cost.variation import varied
-from legion.errors import InfeasibleError
-from legion.model.model import Model
 from legion.plan.assign import Shares, assign
 from legion.plan.border_first import border_first
 from legion.plan.fed_in_parts import fed_in_parts
@@ -18,7 +15,7 @@ from legion.plan.group_times import group_times_s
 from legion.plan.lower import lower
 from legion.plan.scheme import Scheme
 from legion.plan.timeline import Timeline
-from legion.policy.base import Choice, Request, Trial, shares_for
+from legion.policy.base import Choice, Request, shares_for, tried_s
 from legion.policy.race import race
 from legion.search.bound import least_s
 from legion.search.evaluate import latencies_s
@@ -58,7 +55,7 @@ class AutoPolicy:
         predicted_s = [candidate.predicted.latency_s for candidate in candidates]
         best, report = predicted_s.index(min(predicted_s)), None
         if request.trial is not None and len(candidates) > 1:
-            measure = partial(_tried_s, request.model, request.trial)
+            measure = partial(tried_s, request.trial, request.model)
             best, report = race(predicted_s, lambda place: measure(candidates[place].scheme), safest=_ALONE)
         return replace(_choice(request, tables, candidates[best]), race=report)
 
@@ -94,14 +91,6 @@ def _found(request: Request, tables: Tables) -> RowPlans:
     starts = seeds(tables)
     alone = int(np.argmin(latencies_s(NativeTables(tables), starts[: len(tables.devices)])))
     return joined([starts[[alone]], refined(tables, starts, evaluations, 0).plans])
-
-
-def _tried_s(model: Model, trial: Trial, scheme: Scheme) -> float:
-    """The seconds of a scheme on the devices; infinite where it does not fit into them."""
-    try:
-        return trial(model, scheme)
-    except InfeasibleError:
-        return inf
 
 
 def scheme_of(request: Request, tables: Tables, plan: RowPlans) -> Scheme:

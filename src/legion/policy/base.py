@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, Protocol
 
 from legion.cost.matrices import Matrices
 from legion.cost.model import CostModel
 from legion.cost.shares import performance_shares
-from legion.errors import InputError
+from legion.errors import InfeasibleError, InputError
 from legion.geometry.demand import Demand
 from legion.model.model import Model
 from legion.plan.assign import Shares
@@ -42,7 +43,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An FLC with its cost, the sum of T, its simulated latency, and its measured one where it was tried."""
+    """An FLC with its cost, the sum of T, its simulated latency, and its measured one where it was tried.
+
+    That is infinite where it does not fit into the devices.
+    """
 
     flc: Flc
     cost_s: float
@@ -88,7 +92,7 @@ class RaceReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSearchReport:
-    """Groups tried on the devices, each alone, of all `groups` that there are.
+    """Groups tried on the devices, each alone, of all `groups` that there are; those that cannot run count as none.
 
     `hidden` is the fraction of its cost by which another partition could beat the chosen one, if no group that was not
     tried takes less than `optimism` times what is predicted.
@@ -150,6 +154,14 @@ def shares_for(request: Request) -> Shares:
     if any(not 0 <= share < float("inf") for share in request.shares.values()) or not sum(request.shares.values()):
         raise InputError("Shares must be fractions of at least 0, not all of them 0.")
     return request.shares
+
+
+def tried_s(trial: Trial, model: Model, scheme: Scheme) -> float:
+    """The seconds of a scheme on the devices; infinite where it does not fit into them."""
+    try:
+        return trial(model, scheme)
+    except InfeasibleError:
+        return inf
 
 
 def groups_of(flc: Flc) -> Sequence[Sequence[int]]:

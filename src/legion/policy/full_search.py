@@ -8,11 +8,10 @@ import numpy as np
 
 from legion.cost.matrices import PortModel, build_matrices
 from legion.cost.placement import INFEASIBLE
-from legion.errors import InfeasibleError
 from legion.geometry.demand import Demand
 from legion.model.part import part_of
 from legion.plan.assign import Shares, assign
-from legion.policy.base import Choice, GroupSearchReport, Request, Trial, groups_of, shares_for
+from legion.policy.base import Choice, GroupSearchReport, Request, Trial, groups_of, shares_for, tried_s
 from legion.search.lazy_shortest_path import Measured, lazy_shortest_path, measure_all
 from legion.search.shortest_path import Costs, least_cost_partition
 
@@ -54,9 +53,10 @@ class FullSearchPolicy:
 
 
 def _report(predicted: Costs, found: Measured) -> GroupSearchReport:
+    refused = int(np.count_nonzero(np.isposinf(found.costs)))
     return GroupSearchReport(
-        tried=int(np.count_nonzero(found.costs >= 0)),
-        groups=int(np.count_nonzero(predicted >= 0)),
+        tried=int(np.count_nonzero(found.costs >= 0)) - refused,
+        groups=int(np.count_nonzero(predicted >= 0)) - refused,
         optimism=found.optimism,
         hidden=found.hidden,
     )
@@ -71,7 +71,4 @@ def _group_s(request: Request, shares: Shares, trial: Trial, first: int, last: i
     if any(port.type.dynamic for port in part.inputs):
         return inf
     scheme = assign(part, Demand(part), [range(len(part.layers))], shares, via_controller=True, policy="group")
-    try:
-        return trial(part, scheme)
-    except InfeasibleError:
-        return inf
+    return tried_s(trial, part, scheme)

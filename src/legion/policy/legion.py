@@ -1,11 +1,14 @@
 """The paper's policy: shares by performance, the FLC of least cost, and the wild card against it."""
 
+from math import inf
+
 from legion.cost.matrices import Matrices, PortModel, build_matrices
 from legion.cost.variation import varied
+from legion.errors import InfeasibleError
 from legion.plan.assign import Shares, assign
 from legion.plan.lower import lower
 from legion.plan.scheme import Scheme
-from legion.policy.base import Candidate, Choice, Flc, Request, WildCardReport, groups_of, shares_for
+from legion.policy.base import Candidate, Choice, Flc, Request, WildCardReport, groups_of, shares_for, tried_s
 from legion.search.shortest_path import Partition, least_cost_partition
 from legion.search.wild_card import WildCard, wild_card
 from legion.simulate.typical import typical_frame
@@ -26,7 +29,8 @@ class LegionPolicy:
     def choose(self, request: Request) -> Choice:
         """Fill T, take the partition of least cost, and try its most promising merge against it.
 
-        With a trial both run on the devices and the faster is kept; without, both are simulated.
+        With a trial both run on the devices and the faster is kept; without, both are simulated. Raises
+        InfeasibleError where neither fits into the devices.
         """
         shares = shares_for(request)
         matrices = build_matrices(request.model, request.demand, request.cost, shares, ports=self._ports)
@@ -41,6 +45,8 @@ class LegionPolicy:
 
 def _compare(request: Request, policy: str, shares: Shares, least_cost: Partition, card: WildCard) -> WildCardReport:
     one, other = (_candidate(request, policy, shares, each) for each in (least_cost, card.partition))
+    if min(_latency_s(one), _latency_s(other)) == inf:
+        raise InfeasibleError("neither of the two best plans fits into the devices; give them more memory")
     return WildCardReport(
         least_cost=one,
         wild_card=other,
@@ -57,7 +63,7 @@ def _candidate(request: Request, policy: str, shares: Shares, partition: Partiti
         flc=partition.groups,
         cost_s=partition.total,
         predicted_s=typical_frame(programs, request.model, varied(request.cost)).latency_s,
-        measured_s=request.trial(request.model, scheme) if request.trial is not None else None,
+        measured_s=tried_s(request.trial, request.model, scheme) if request.trial is not None else None,
     )
 
 

@@ -25,10 +25,10 @@ def race(predicted_s: Sequence[float], measure: Callable[[int], float], safest: 
 
     Plans are tried in the order of their prediction, for as long as one that was not tried could win: if its prediction
     erred as far as the most pessimistic one so far, it would beat the best by more than `WORTH`. There are
-    `MOST_TRIALS` at most. How right predictions of other plans are says little of the plan at `safest`, and the other
-    way round: it is tried besides wherever it could win at all, and it wins unless another beats it by more than
-    `WORTH`. `measure` gives the seconds of the plan at a place, infinite for one that does not fit into the devices.
-    Raises InfeasibleError where none does.
+    `MOST_TRIALS` at most, those that do not fit into the devices not counted. How right predictions of other plans are
+    says little of the plan at `safest`, and the other way round: it is tried besides wherever it could win at all, and
+    it wins unless another beats it by more than `WORTH`. `measure` gives the seconds of the plan at a place, infinite
+    for one that does not fit into the devices. Raises InfeasibleError where none does.
     """
     tried: dict[int, float] = {}
 
@@ -39,15 +39,15 @@ def race(predicted_s: Sequence[float], measure: Callable[[int], float], safest: 
     def could_win(place: int) -> bool:
         return not tried or least_s(place) <= min(tried.values()) * (1 - WORTH)
 
-    for place in sorted(range(len(predicted_s)), key=lambda place: predicted_s[place])[:MOST_TRIALS]:
-        if not could_win(place):
+    for place in sorted(range(len(predicted_s)), key=lambda place: predicted_s[place]):
+        if not could_win(place) or sum(seconds < inf for seconds in tried.values()) == MOST_TRIALS:
             break
         tried[place] = measure(place)
     if safest not in tried and could_win(safest):
         tried[safest] = measure(safest)
     best = min(tried, key=lambda place: tried[place])
     if tried[best] == inf:
-        raise InfeasibleError(f"none of the {len(tried)} best plans fits into the devices; give them more memory")
+        raise InfeasibleError(f"none of {len(tried)} plans fits into the devices; give them more memory")
     if tried.get(safest, inf) * (1 - WORTH) <= tried[best]:
         best = safest
     fitting = {place: seconds for place, seconds in tried.items() if seconds < inf}

@@ -1,6 +1,8 @@
 """What was decided and measured, as tables for a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from math import inf
 from statistics import median
 
 from rich.table import Table
@@ -9,7 +11,6 @@ from legion.cluster.device import DeviceInfo
 from legion.cost.matrices import Matrices
 from legion.cost.model import CostModel
 from legion.cost.shares import whole_model_s
-from legion.errors import InputError
 from legion.model.model import Model
 from legion.plan.assign import Shares
 from legion.plan.group_times import group_times_s
@@ -22,12 +23,23 @@ from legion.profile.samples import Profile
 _HARDLY_LATE = 0.02
 """Of a frame."""
 
+
+class MatrixName(StrEnum):
+    """The matrices that a policy searches, see `Matrices`."""
+
+    S = "S"
+    R = "R"
+    E = "E"
+    A = "A"
+    T = "T"
+
+
 _MATRIX_MEANINGS = {
-    "S": "Set: ms to send each layer's input share",
-    "R": "Get: ms to fetch each layer's output share",
-    "E": "Run: ms to run each layer's share",
-    "A": "Alpha: growth of the row's layer when it is fused up to the column's",
-    "T": "Cost: ms of the group from the row's layer to the column's (-1: no group)",
+    MatrixName.S: "Set: ms to send each layer's input share",
+    MatrixName.R: "Get: ms to fetch each layer's output share",
+    MatrixName.E: "Run: ms to run each layer's share",
+    MatrixName.A: "Alpha: growth of the row's layer when it is fused up to the column's",
+    MatrixName.T: "Cost: ms of the group from the row's layer to the column's (-1: no group)",
 }
 
 
@@ -147,14 +159,13 @@ def _wild_card_line(report: WildCardReport) -> str:
     )
 
 
-def matrix_table(model: Model, choice: Choice, name: str) -> Iterator[Table]:
-    """One of S, R, E, A, T; A is one table per device. Raises InputError for another name, or where there is none."""
-    matrices = matrices_of(choice, name)
+def matrix_table(model: Model, matrices: Matrices, name: MatrixName) -> Iterator[Table]:
+    """One of the matrices; A is one table per device."""
     layers = [layer.name for layer in model.layers]
     meaning = f"{name} ({_MATRIX_MEANINGS[name]})"
-    if name == "T":
+    if name is MatrixName.T:
         yield _square(meaning, layers, [[v if v < 0 else v * 1e3 for v in row] for row in matrices.T.tolist()])
-    elif name == "A":
+    elif name is MatrixName.A:
         for device, alpha in zip(matrices.devices, matrices.A.tolist(), strict=True):
             yield _square(f"{meaning}, {device}", layers, alpha)
     else:
@@ -163,15 +174,6 @@ def matrix_table(model: Model, choice: Choice, name: str) -> Iterator[Table]:
         for layer, row in zip(layers, values, strict=True):
             table.add_row(layer, *(f"{value * 1e3:.3f}" for value in row))
         yield table
-
-
-def matrices_of(choice: Choice, name: str) -> Matrices:
-    """The matrices of a choice, once it is sure that `name` is one of them. Raises InputError otherwise."""
-    if name not in _MATRIX_MEANINGS:
-        raise InputError(f"there is no matrix {name!r}; there are {', '.join(_MATRIX_MEANINGS)}")
-    if choice.matrices is None:
-        raise InputError(f"the policy {choice.scheme.policy} makes no matrices; build them with its shares")
-    return choice.matrices
 
 
 def timeline_table(predicted: Timeline, measured: Timeline, model: Model, choice: Choice) -> Table:
@@ -213,8 +215,11 @@ def _square(title: str, layers: Sequence[str], values: Sequence[Sequence[float]]
 
 
 def _candidate(candidate: Candidate) -> str:
-    measured = "" if candidate.measured_s is None else f", measured {_ms(candidate.measured_s)}"
-    return f"predicted {_ms(candidate.predicted_s)}{measured}"
+    predicted = f"predicted {_ms(candidate.predicted_s)}"
+    if candidate.measured_s is None:
+        return predicted
+    measured = "does not fit" if candidate.measured_s == inf else f"measured {_ms(candidate.measured_s)}"
+    return f"{predicted}, {measured}"
 
 
 def _table(title: str, *columns: str) -> Table:

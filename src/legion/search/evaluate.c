@@ -40,6 +40,7 @@ typedef struct {
     place *served;          /* ...to which device */
     place *order;           /* (device) */
     interval_t *whole;      /* (device) */
+    double gathered_s;      /* until when outputs arrive at the controller */
 } plan_t;
 
 static double later(double one, double other) { return one > other ? one : other; }
@@ -310,10 +311,9 @@ static void compute_in_parts(const tables_t *t, plan_t *p, place end, place part
     for (place layer = 0; layer < end; layer++) p->pieces[layer] = parts;
 }
 
-/* When the last output is at the controller: they go there one after the other, of each first what is ready first. */
-static double gathered_s(const tables_t *t, plan_t *p) {
-    double latest = 0.0;
-    for (place layer = 0; layer < t->layers; layer++) {
+/* Outputs of these layers go to the controller one after the other, of each first what is ready first. */
+static void gather(const tables_t *t, plan_t *p, place first, place end) {
+    for (place layer = first; layer < end; layer++) {
         if (!t->is_output[layer]) continue;
         const double *ready = p->ready + p->group[layer] * t->devices;
         for (place device = 0; device < t->devices; device++) {
@@ -327,11 +327,11 @@ static double gathered_s(const tables_t *t, plan_t *p) {
             if (!size) continue;
             double ways_free = later(p->out_free[device], p->in_free[t->devices]);
             double start = later(ready[device] + t->message_s[device], ways_free);
-            double end = carry(t, p, device, t->devices, start, size * t->bytes_per_unit[layer]);
-            latest = later(latest, end + t->latency_s[link] + t->message_s[t->devices]);
+            double there = carry(t, p, device, t->devices, start, size * t->bytes_per_unit[layer]);
+            p->clock[device] += t->message_s[device];
+            p->gathered_s = later(p->gathered_s, there + t->latency_s[link] + t->message_s[t->devices]);
         }
     }
-    return latest;
 }
 
 static void share_out(const tables_t *t, plan_t *p, const place *cuts) {
@@ -347,6 +347,7 @@ static void begin(const tables_t *t, plan_t *p, plans_t plan) {
         p->group[layer] = group += layer && plan.starts[layer];
         p->pieces[layer] = 1;
     }
+    p->gathered_s = 0.0;
     for (place node = 0; node <= t->devices; node++) {
         p->clock[node] = p->out_free[node] = p->in_free[node] = 0.0;
         p->in_taken[node] = p->out_empty[node] = p->in_empty[node] = -HUGE_VAL;
@@ -356,8 +357,10 @@ static void begin(const tables_t *t, plan_t *p, plans_t plan) {
     demand(t, p, t->layers);
 }
 
+/* Outputs of a group leave after what the next one reads of it. */
 static double latency_s(const tables_t *t, plan_t *p, plans_t plan) {
     begin(t, p, plan);
+    place before = 0;
     for (place first = 0, end; first < t->layers; first = end) {
         bool leaves_early = false;
         for (end = first + 1; end < t->layers && !plan.starts[end]; end++) leaves_early |= p->leaves[end - 1];
@@ -368,8 +371,11 @@ static double latency_s(const tables_t *t, plan_t *p, plans_t plan) {
             share_out(t, p, plan.cuts);
             demand(t, p, end);
         }
+        gather(t, p, before, first);
+        before = first;
     }
-    return gathered_s(t, p);
+    gather(t, p, before, t->layers);
+    return p->gathered_s;
 }
 
 #define EACH_ARRAY(DO)                                                                                      \

@@ -1,7 +1,7 @@
 """The way from a model to programs and timelines: one public function per stage."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from legion.cluster.device import DeviceInfo, same_kind
@@ -68,7 +68,7 @@ def profile_devices(  # noqa: PLR0913 - all but two have a default that suits
             newer, older = with_links(cluster, name, compared[name], layers, policy), measured.get(name)
             measured[name] = newer if older is None else merged(older, newer)
         profile = replace(known or Profile(devices={}), devices=measured)
-        if work and len(cluster.devices) > 1:
+        if len(cluster.devices) > 1 and (work or not _were_together(profile, cluster.devices)):
             progress("measuring messages between devices", 1.0)
             shared = measure_shared_links(cluster)
             cost = profile.shared_cost + shared.cost
@@ -103,6 +103,11 @@ def _measured_layers(
     return layers
 
 
+def _were_together(profile: Profile, devices: Iterable[str]) -> bool:
+    """Whether what devices share of the network was measured with all of these."""
+    return profile.ring is not None and set(devices) <= set(profile.ring.devices)
+
+
 def _believed(known: Profile | None, devices: Mapping[str, DeviceInfo]) -> dict[str, DeviceProfile]:
     """What is known of devices, without those of another machine or engine than bears the name now."""
     believed = dict(known.devices) if known else dict[str, DeviceProfile]()
@@ -114,9 +119,14 @@ def _believed(known: Profile | None, devices: Mapping[str, DeviceInfo]) -> dict[
 
 
 class Planning:
-    """One model on the devices of one profile: chooses schemes, and predicts what they take."""
+    """One model on the devices of one profile: chooses schemes, and predicts what they take.
+
+    Raises InputError for a model without layers, and where the profile lacks a device or a layer.
+    """
 
     def __init__(self, model: Model, profile: Profile, devices: tuple[str, ...] | None = None) -> None:
+        if not model.layers:
+            raise InputError(f"{model.name} computes nothing: each of its outputs is one of its inputs, or a constant")
         self.model = model
         self.demand = Demand(model)
         self.devices = devices or tuple(profile.devices)

@@ -61,6 +61,13 @@ def residual_model():
     return loaded(nodes, ["d", "a"], [*(weights for _, weights in parts), last[1]])
 
 
+def whole_model():
+    """Two convolutions, and between them an operator without a rule, of which every device computes all."""
+    before, after = convolution("x", "a"), convolution("b", "c")
+    between = helper.make_node("Einsum", ["a"], ["b"], equation="nchw->nchw")
+    return loaded([before[0], between, after[0]], ["c"], [before[1], after[1]])
+
+
 def apart_model():
     """A trunk a, and two branches, b -> c -> pc and e -> pe, that meet only in the last layer, which stays whole."""
     first, second = convolution("x", "a"), convolution("a", "b")

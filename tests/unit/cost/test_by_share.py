@@ -28,7 +28,7 @@ def literal_seconds(model, demand, cost, device, group, extents):
         wanted |= {tensor: box for tensor, box in boxes.items() if tensor in leaving}
     segment = build_segment(demand, range(first, last + 1), wanted)
     ports = cost.ports[device]
-    transfer_s = cost.message_s(CONTROLLER) + cost.message_s(device)
+    transfer_s = 2 * (cost.message_s(CONTROLLER) + cost.message_s(device))
     transfer_s += ports.inward.seconds(sum(box.volume for box in segment.inputs.values()) * 4)
     transfer_s += ports.outward.seconds(sum(box.volume for box in wanted.values()) * 4)
     return transfer_s, sum(

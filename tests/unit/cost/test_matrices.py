@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cost_building import CHAIN, CHANNELS, ROWS, apart_model, chain_model, residual_model
+from cost_building import CHAIN, CHANNELS, ROWS, apart_model, chain_model, residual_model, whole_model
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +20,7 @@ MODELS = {
     "chain": chain_model,
     "residual": residual_model,
     "apart": apart_model,
+    "computed whole": whole_model,
     "resnet18": lambda: load_model(build("resnet18", size=32).SerializeToString()),
     "mobilenetv2": lambda: load_model(build("mobilenetv2", size=32).SerializeToString()),
 }

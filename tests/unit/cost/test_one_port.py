@@ -28,8 +28,8 @@ SECONDS = st.floats(0.01, 1.0)
 DEVICES = st.lists(st.tuples(SECONDS, SECONDS, SECONDS), min_size=1, max_size=5)
 
 
-def wires_and_runs_alone(cost):
-    """The same cost model on machines that copy and hand over for nothing."""
+def wires_and_runs_alone(cost, handling_s=0.0):
+    """The same cost model on machines that copy for nothing, and hand over for as much at each end."""
     nodes = (*cost.devices, CONTROLLER)
     return replace(
         cost,
@@ -37,7 +37,7 @@ def wires_and_runs_alone(cost):
         call_s=dict.fromkeys(cost.devices, 0.0),
         assembling_s=dict.fromkeys(nodes, 0.0),
         copy_bytes_per_s=dict.fromkeys(nodes, float("inf")),
-        handling_s=dict.fromkeys(nodes, 0.0),
+        handling_s=dict.fromkeys(nodes, handling_s),
     )
 
 
@@ -68,11 +68,21 @@ def with_controller(cost, filling):
 )
 def test_every_group_is_as_simulated(case, fractions, seed):
     name, filling = case
-    model = MODELS[name]
-    demand = Demand(model)
     shares = {f"d{index}": fraction / sum(fractions) for index, fraction in enumerate(fractions)}
+    groups_are_as_simulated(MODELS[name], shares, filling, seed, handling_s=0.0)
+
+
+@pytest.mark.parametrize("filling", [1.0, 0.3])
+def test_both_ends_handle_a_message_in_every_group(filling):
+    """One device and tensors one at a time: otherwise whoever hands over several is busy with one after another."""
+    groups_are_as_simulated(MODELS["chain"], {"d0": 1.0}, filling, seed=1, handling_s=3e-4)
+
+
+def groups_are_as_simulated(model, shares, filling, seed, handling_s):
+    demand = Demand(model)
     profile = one_latency(random_profile(model, demand, tuple(shares), seed))
-    cost = with_controller(wires_and_runs_alone(cost_model(model, demand, profile, tuple(shares))), filling)
+    alone = wires_and_runs_alone(cost_model(model, demand, profile, tuple(shares)), handling_s)
+    cost = with_controller(alone, filling)
     costs = build_matrices(model, demand, cost, shares, ports="one at a time").T
     for first, last in np.argwhere(costs >= 0).tolist():
         part, layers = part_of(model, first, last + 1), slice(first, last + 1)

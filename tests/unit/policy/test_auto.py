@@ -4,7 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
+from legion.errors import InputError
+from legion.model.onnx_import import load_model
 from legion.model.zoo import NAMES
 from legion.plan.program import Run
 from legion.plan.scheme import CONTROLLER
@@ -63,6 +66,19 @@ def test_fast_devices_on_slow_links_leave_it_to_the_fastest(name: str) -> None:
     assert {step.destination for step in programs["b"].instructions if hasattr(step, "destination")} == {CONTROLLER}
     assert choice.bound_s is not None
     assert choice.bound_s <= latency_s
+
+
+def test_a_model_that_computes_nothing_is_refused() -> None:
+    graph = helper.make_graph(
+        [helper.make_node("ConstantOfShape", ["shape"], ["y"])],
+        "idle",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 4))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4))],
+        [helper.make_tensor("shape", TensorProto.INT64, (2,), (1, 4))],
+    )
+    model = load_model(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 20)]))
+    with pytest.raises(InputError, match="idle computes nothing"):
+        Planning(model, counted_profile(model, {"a": 1.0}))
 
 
 def test_dense_layers_are_split_by_features_where_that_pays() -> None:

@@ -69,8 +69,14 @@ def test_what_does_not_fit_is_passed_over() -> None:
     assert best == 1
     assert all(each.measured_s < inf for each in report.tried)
     assert report.hidden < 0
-    with pytest.raises(InfeasibleError, match="none of the 1 best plans"):
+    with pytest.raises(InfeasibleError, match="none of 1 plans"):
         race([1.0], lambda _: inf, safest=0)
+
+
+def test_what_does_not_fit_costs_no_trial() -> None:
+    predicted = [9.0, *(1.0 + place / 100 for place in range(2 * MOST_TRIALS))]
+    fits = 2 * MOST_TRIALS
+    assert race(predicted, lambda place: 1.0 if place == fits else inf, safest=0)[0] == fits
 
 
 def test_where_predictions_of_all_others_are_wrong_the_safest_is_tried_too() -> None:

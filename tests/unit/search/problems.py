@@ -22,8 +22,12 @@ from legion.search.seeds import seeds
 from legion.simulate.simulate import simulate
 from support.networks import small
 from support.profiles import counted_profile
+from unit.geometry.geometry_building import make_model, node
 
-NETWORKS = ("vgg16", "resnet18", "mobilenetv2", "yolov2")
+PYRAMID = "pyramid"
+"""A network of which a large output leaves early."""
+
+NETWORKS = ("vgg16", "resnet18", "mobilenetv2", "yolov2", PYRAMID)
 SPEEDS = {"a": 0.01, "b": 0.004, "c": 0.007}
 """Slow against the links, so that splitting pays even for small networks."""
 
@@ -33,11 +37,19 @@ def problem(
     name: str, faster: float = 1.0, burst_bytes: float = 0.0, filling: float = 1.0
 ) -> tuple[Model, Demand, CostModel, Tables]:
     """`filling` is the fraction of a message's time for which it fills the controller's port."""
-    model = small(name).model
+    model = _pyramid() if name == PYRAMID else small(name).model
     demand = Demand(model)
     profile = counted_profile(model, {device: faster * speed for device, speed in SPEEDS.items()})
     cost = with_links(cost_model(model, demand, profile, tuple(SPEEDS)), burst_bytes, filling)
     return model, demand, cost, build_tables(model, demand, cost, tuple(SPEEDS))
+
+
+def _pyramid() -> Model:
+    """Convolutions in a row, and a head of the first of them that nobody else reads."""
+    nodes = [node("Conv", ["x", "w"], "t0", pads=[1, 1, 1, 1]), node("Conv", ["t0", "w"], "head", pads=[1, 1, 1, 1])]
+    nodes += [node("Conv", [f"t{at}", "w"], f"t{at + 1}", pads=[1, 1, 1, 1]) for at in range(5)]
+    weights = np.full((16, 16, 3, 3), 0.01, np.float32)
+    return make_model(nodes, {"x": np.zeros((1, 16, 48, 48), np.float32)}, {"w": weights})
 
 
 def with_links(cost: CostModel, burst_bytes: float, filling: float) -> CostModel:
