@@ -21,7 +21,7 @@ check: $(INSTALLED)  ## formatting, lint, import contracts, types
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/pyright
 
-bench: $(INSTALLED)  ## every benchmark, and the README's tables from their results (about 10 minutes)
+bench: $(INSTALLED)  ## overhead, prediction and planning, and the README's tables from all results (about 10 minutes)
 	$(PYTHON) -m bench.overhead
 	$(PYTHON) -m bench.prediction
 	$(PYTHON) -m bench.planning

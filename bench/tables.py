@@ -67,9 +67,11 @@ def _off(predicted_s: float, measured_s: float) -> str:
 def _auto(cells: Sequence[Any]) -> str:
     """Speed-ups over one board, and how far its and the planner's predictions were off; seconds are the boards' own.
 
-    Where bytes travel, the planner's is also told over one board that is fed floats, of that cell's run.
+    Cells in which not all of these policies were measured are left out. Where bytes travel, the planner's is also told
+    over one board that is fed floats, of that cell's run.
     """
-    fed_floats_s = {(f"{cell['model']}{BYTES}", cell["devices"]): cell["one_device"]["median_s"] for cell in cells}
+    cells = [cell for cell in cells if {each["policy"] for each in cell["policies"]}.issuperset(COMPARED)]
+    fed_floats_s = {(f"{cell['model']}{BYTES}", *_boards(cell)): cell["one_device"]["median_s"] for cell in cells}
     rows: list[Sequence[object]] = []
     for cell in cells:
         policies = {each["policy"]: each for each in cell["policies"]}
@@ -82,7 +84,7 @@ def _auto(cells: Sequence[Any]) -> str:
                 _off(cell["one_device"]["predicted_s"], one_s),
                 *(f"{policies[name]['speedup']:.2f}" for name in COMPARED),
                 f"{float_s / planned['median_s']:.2f}"
-                if (float_s := fed_floats_s.get((cell["model"], cell["devices"])))
+                if (float_s := fed_floats_s.get((cell["model"], *_boards(cell))))
                 else "",
                 f"{planned['median_s']:.3f} s",
                 _error(planned),
@@ -93,6 +95,11 @@ def _auto(cells: Sequence[Any]) -> str:
         *(*COMPARED, "over floats", "auto's frame", "its prediction"),
     )
     return markdown_table(header, rows)
+
+
+def _boards(cell: Any) -> tuple[str, float]:
+    """What cells must share so that their seconds can be compared."""
+    return cell["devices"], time_dilation(cell["setting"])
 
 
 def _emulations(cells: Sequence[Any]) -> str:

@@ -29,13 +29,16 @@ def measure_missing(  # noqa: PLR0913 - what is measured, how, and where it goes
 ) -> None:
     """Measure `policies`, none of which is the full search, in the cells that are not in the folder `results`.
 
-    All of them `anew` if so asked. Those that this machine cannot carry are named, and left out. See `measure_cell`.
+    All of them `anew` if so asked, from their profiles on. Those that this machine cannot carry are named, and left
+    out. See `measure_cell`.
     """
     with tempfile.TemporaryDirectory() as folder:
         for cell in cells:
             result = results / f"{cell.name}.json"
             if result.exists() and not anew:
                 continue
+            if anew:
+                cell.profile.unlink(missing_ok=True)
             with left_out_if_too_much(cell):
                 measure_cell(
                     cell, policies, repeat=repeat, fss_frames=0, folder=Path(folder), result=result, method=method

@@ -82,6 +82,24 @@ def test_profile_then_plan_then_simulate_then_run(folder: Path) -> None:
     assert ran["comparison"]["max_relative"] <= 1e-5
 
 
+def test_a_profile_may_hold_more_devices_than_there_are(folder: Path, tmp_path: Path) -> None:
+    known = ("--local", 1, "--profile", folder / "counted.json")
+    events = told("simulate", folder / "model.onnx", *known, "--policy", "coedge")["events"]
+    assert {event["node"] for event in events} == {"controller", "local-0"}
+    (tmp_path / "other.onnx").write_bytes(small("mobilenetv2").content)
+    profiled = legion("profile", tmp_path / "other.onnx", *known, "--rounds", 1)
+    assert "local-0" in profiled.stdout
+    assert "local-1" not in profiled.stdout
+
+
+def test_what_a_given_profile_lacks_is_said(folder: Path, tmp_path: Path) -> None:
+    words = ("plan", folder / "model.onnx", "--local", 2, "--no-trials", "--profile")
+    assert "lacked samples" in legion(*words, folder / "counted.json").stderr
+    whole = tmp_path / "whole.json"
+    legion("profile", folder / "model.onnx", "--local", 2, "--profile", folder / "counted.json", "-o", whole)
+    assert "lacked samples" not in legion(*words, whole).stderr
+
+
 def test_tables_for_people(folder: Path) -> None:
     known = ("--profile", folder / "counted.json")
     matrices = ("--matrix", "E", "--matrix", "T", "--matrix", "A")
@@ -168,12 +186,22 @@ def test_half_precision_changes_the_outputs_and_says_by_how_much(folder: Path) -
         (["plan", "none.onnx", "--local", "1"], 2, "none.onnx"),
         (["plan", "{folder}/model.onnx"], 2, "choose the devices"),
         (["plan", "{folder}/model.onnx", "--profile", "{folder}/counted.json", "--policy", "best"], 2, "no policy"),
-        (["plan", "{folder}/model.onnx", "--profile", "{folder}/counted.json", "--matrix", "Q"], 2, "no matrix 'Q'"),
+        (
+            ["plan", "{folder}/model.onnx", "--profile", "{folder}/counted.json", "--matrix", "Q"],
+            2,
+            "'Q' is not one of",
+        ),
         (["run", "{folder}/counted.json", "--local", "1"], 2, "InputError"),
         (["run", "{folder}/model.onnx", "{folder}/model.onnx", "--local", "1"], 2, "not an image"),
         (["plan", "{folder}/model.onnx", "--local", "1", "--size", "height"], 2, "NAME=EXTENT"),
+        (["run", "{folder}/model.onnx", "--local", "1", "--no-trials", "--trials-file", "t"], 2, "nothing is tried"),
+        (["plan", "{folder}/model.onnx", "--profile", "{folder}/counted.json", "--trials-file", "t"], 2, "nothing is"),
+        (["run", "{folder}/model.onnx", "--local", "1", "-o", "{folder}/none/o.npz"], 2, "cannot be written"),
+        (["run", "{folder}/model.onnx", "--local", "1", "--compare-with", "{folder}/none.onnx"], 2, "does not exist"),
+        (["profile", "{folder}/model.onnx", "--local", "1", "-o", "{folder}"], 2, "cannot be written"),
         (["prepare", "{folder}/model.onnx", "-o", "{folder}/p.onnx"], 2, "say how images are normalised"),
         (["prepare", "{folder}/model.onnx", "-o", "{folder}/p.onnx", "--mean", "a,b"], 2, "write numbers"),
+        (["prepare", "{folder}/model.onnx", "-o", "{folder}/p.onnx", "--half-precision", "--input", "x"], 2, "bytes"),
         (["prepare", "{folder}/model.onnx", "-o", "{folder}/none/p.onnx", "--normalize", "unit"], 2, "cannot write"),
         (["devices", "-c", "{folder}/none.toml"], 2, "cannot be read"),
         (["worker", "--bind", "nowhere"], 2, "host:port"),

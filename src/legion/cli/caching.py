@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from legion.cli.console import errors
+from legion.profile.samples import Profile
 from legion.session.cache import Cache
 
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Use no profile and no plan of earlier runs, and keep none.")]
@@ -23,6 +24,15 @@ def tell_ages(profile_age_s: float | None, plan_age_s: float | None) -> None:
         errors.print(f"the devices were profiled {_ago(profile_age_s)}; `legion profile` measures anew")
     if plan_age_s is not None:
         errors.print(f"planned {_ago(plan_age_s)} from the same profile; --no-cache plans anew")
+
+
+def tell_added(given: Profile | None, used: Profile) -> None:
+    """Say on standard error that a profile that was given lacked something, and how to keep what was measured now."""
+    if given is not None and used != given:
+        errors.print(
+            "the given profile lacked samples, which were measured now and are not kept; "
+            "`legion profile MODEL ... --profile FILE -o FILE` adds them to it"
+        )
 
 
 def _ago(seconds: float) -> str:

@@ -14,14 +14,14 @@ from legion.session.progress import Progress as ProgressCallback
 _BESIDE_TIMELINE = 36
 """Columns kept for the node's name before the timeline, and its share behind."""
 
-output = Console()
-errors = Console(stderr=True)
+output = Console(markup=False)
+errors = Console(stderr=True, markup=False)
 
 
 @contextmanager
 def progress_bar() -> Generator[ProgressCallback]:
     """A bar on standard error, gone when done; hand what it yields to whatever reports progress."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
 
@@ -34,7 +34,7 @@ def progress_bar() -> Generator[ProgressCallback]:
 def print_timeline(timeline: Timeline) -> None:
     """One line per node, as wide as the terminal, and what the characters mean."""
     for line in timeline_lines(timeline, columns=max(20, output.width - _BESIDE_TIMELINE)):
-        output.print(line, highlight=False, markup=False, soft_wrap=True)
+        output.print(line, highlight=False, soft_wrap=True)
     errors.print(LEGEND, highlight=False)
 
 

@@ -61,7 +61,8 @@ def demo(
         feeds = _photograph(model)
         errors.print(
             f"[bold]{NETWORK}[/], {len(model.layers)} layers, on {workers} workers of this machine; the photograph "
-            f"{PHOTOGRAPH}, resized to {model.inputs[0].type.shape[3]}x{model.inputs[0].type.shape[2]}"
+            f"{PHOTOGRAPH}, resized to {model.inputs[0].type.shape[3]}x{model.inputs[0].type.shape[2]}",
+            markup=True,
         )
         with local_cluster(workers) as cluster:
             session = InferenceSession(model, cluster=cluster, progress=progress)
@@ -137,7 +138,8 @@ def _show_result(workers: int, rounds: tuple[_Round, ...]) -> None:
     alone_s = median(each.alone_s for each in rounds)
     output.print(
         f"[bold]{workers} workers answer in {together_s * 1e3:.1f} ms, ONNX Runtime on one thread in "
-        f"{alone_s * 1e3:.1f} ms: {alone_s / together_s:.2f} times as fast[/] (medians of {len(rounds)} rounds)"
+        f"{alone_s * 1e3:.1f} ms: {alone_s / together_s:.2f} times as fast[/] (medians of {len(rounds)} rounds)",
+        markup=True,
     )
     output.print(comparison_line(_worst(rounds)))
 

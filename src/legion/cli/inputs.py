@@ -1,5 +1,6 @@
 """What `legion run` feeds: images, .npy and .npz files, or seeded numbers."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.lib.npyio import NpzFile
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageOps import exif_transpose
 
 from legion.errors import InputError
 from legion.model.model import Array, Model, Port
@@ -27,7 +29,7 @@ class Normalization(StrEnum):
 def read_feeds(model: Model, files: Sequence[str], normalization: Normalization) -> dict[str, Array]:
     """The feeds that the files hold; each is PATH, or NAME=PATH where the model has several inputs.
 
-    An .npz holds arrays by input name. An image becomes (1, 3, rows, columns) of the input's size.
+    An .npz holds arrays by input name. An image becomes (1, 3, rows, columns) of the input's size, the right way up.
     Without any file, seeded numbers are fed. Raises InputError for what cannot be read.
     """
     if not files:
@@ -35,7 +37,7 @@ def read_feeds(model: Model, files: Sequence[str], normalization: Normalization)
     feeds: dict[str, Array] = {}
     for text in files:
         name, separator, path = text.partition("=")
-        if not separator:
+        if not separator or Path(text).exists():
             name, path = "", text
         feeds |= _feeds_of(model, name, Path(path), normalization)
     return feeds
@@ -53,9 +55,11 @@ def image_feed(path: Path, port: Port, normalization: Normalization) -> Array:
         raise InputError(f"input {port.name!r} of shape {list(shape)} takes no image; feed an .npy file instead")
     try:
         with Image.open(path) as image:
-            resized = image.convert("RGB").resize((shape[3], shape[2]), Image.Resampling.BILINEAR)
+            resized = exif_transpose(image).convert("RGB").resize((shape[3], shape[2]), Image.Resampling.BILINEAR)
     except UnidentifiedImageError as exc:
         raise InputError(f"{path} is not an image that can be read; images, .npy and .npz files can be fed") from exc
+    except Image.DecompressionBombError as exc:
+        raise InputError(f"{path} has more pixels than is sane ({exc}); feed a smaller image") from exc
     except OSError as exc:
         raise InputError(f"{path} cannot be read: {exc.strerror or exc}") from exc
     pixels = np.asarray(resized).transpose(2, 0, 1)[None]
@@ -69,10 +73,12 @@ def _feeds_of(model: Model, name: str, path: Path, normalization: Normalization)
     if path.suffix not in {".npy", ".npz"}:
         port = _port(model, name, path)
         return {port.name: image_feed(path, port, normalization)}
+    if name and path.suffix == ".npz":
+        raise InputError(f"{path} holds arrays by input name: write {path} without {name}=")
     try:
         loaded: Array | NpzFile = np.load(path, allow_pickle=False)
         arrays = {key: loaded[key] for key in loaded.files} if isinstance(loaded, NpzFile) else {"": loaded}
-    except (OSError, ValueError, EOFError, BadZipFile) as exc:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as exc:
         raise InputError(f"{path} cannot be read as a NumPy file: {exc}") from exc
     return {key or _port(model, name, path).name: array for key, array in arrays.items()}
 

@@ -52,7 +52,7 @@ def up(lab_file: LabFile, cold: Cold = False, json: Json = False) -> None:
         return
     words = words_in_lab(state, ["legion", "devices", "-c", PLACEHOLDER])
     output.print(f"lab {state.id} is up; use it as in", highlight=False)
-    output.print(shlex.join(words), highlight=False, markup=False, soft_wrap=True)
+    output.print(shlex.join(words), highlight=False, soft_wrap=True)
 
 
 @lab.command()

@@ -41,8 +41,8 @@ def main() -> None:
     try:
         app()
     except LegionError as exc:
-        errors.print(f"[bold red]{type(exc).__name__}[/]: ", end="")
-        errors.print(str(exc), markup=False, highlight=False)
+        errors.print(f"{type(exc).__name__}: ", style="bold red", end="")
+        errors.print(str(exc), highlight=False)
         sys.exit(EXIT_CODES.get(type(exc), INTERNAL_EXIT_CODE))
     except KeyboardInterrupt:
         errors.print("interrupted")

@@ -1,5 +1,6 @@
 """The options that several commands share."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -25,11 +26,27 @@ TrialsFile = Annotated[
 Trials = Annotated[bool, typer.Option("--trials/--no-trials", help="Let the policy try candidates on the devices.")]
 
 
+def writable(path: Path | None) -> Path | None:
+    """The path of an option, if a file can be written there: noticed before what is written is worked out.
+
+    Raises InputError.
+    """
+    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise InputError(f"{path} cannot be written: name a file in a folder that is there and yours")
+    return path
+
+
 def open_cluster(cluster: Path | None, local: int | None) -> Cluster:
     """The devices that the options choose. Raises InputError unless exactly one of them is given."""
     if (cluster is None) == (local is None):
         raise InputError("choose the devices: either -c CLUSTER_FILE or --local COUNT")
     return connect(cluster) if cluster is not None else local_cluster(local or 1)
+
+
+def check_trials(tried: bool, trials_file: Path | None) -> None:
+    """Raise InputError for a file of trials where none are run."""
+    if trials_file is not None and not tried:
+        raise InputError(f"nothing is tried on devices, so {trials_file} has nothing to keep: leave out --trials-file")
 
 
 def read_model(path: Path, batch: int, sizes: list[str] | None) -> Model:

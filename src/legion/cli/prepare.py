@@ -49,6 +49,10 @@ def prepare(
     size. Half precision halves what layers hand to one another; it changes the outputs, and how much is printed.
     """
     normalization = _normalization(normalize, mean, deviation)
+    if normalization is None and input_name is not None:
+        raise InputError(f"--input {input_name} takes bytes: {_SAY_HOW}")
+    if size and not half_precision:
+        raise InputError("--size is for --half-precision, whose effect is measured on inputs of that size")
     exact = model if normalization is None else prepare_model(model, normalization, input_name=input_name)
     effect = None
     if half_precision:

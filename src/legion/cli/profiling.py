@@ -7,7 +7,18 @@ import typer
 
 from legion.cli.caching import NoCache, open_cache
 from legion.cli.console import errors, output, print_json, progress_bar
-from legion.cli.options import Batch, ClusterFile, Json, Local, ModelFile, ProfileFile, Sizes, open_cluster, read_model
+from legion.cli.options import (
+    Batch,
+    ClusterFile,
+    Json,
+    Local,
+    ModelFile,
+    ProfileFile,
+    Sizes,
+    open_cluster,
+    read_model,
+    writable,
+)
 from legion.profile.samples import MeasurementPolicy
 from legion.profile.store import read_profile, write_profile
 from legion.report.tables import port_line, profile_table, ring_line
@@ -21,7 +32,9 @@ def profile(
     cluster: ClusterFile = None,
     local: Local = None,
     known: ProfileFile = None,
-    save: Annotated[Path | None, typer.Option("-o", "--output", help="Write all samples to this file.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("-o", "--output", callback=writable, help="Write all samples to this file.")
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Samples per layer and extent, at most.")] = DEFAULTS.rounds,
     budget: Annotated[
         float, typer.Option(min=0.0, help="Seconds of each device to share out; each is sampled at least twice.")
@@ -52,13 +65,14 @@ def profile(
         kept = open_cache(no_cache)
         if kept is not None and before is None:
             kept.keep_profile(network, devices, measured)
+        names = tuple(devices.devices)
     if save:
         write_profile(measured, save)
         errors.print(f"wrote {save}")
     if json:
         print_json(measured)
     else:
-        costs = Planning(network, measured).costs
+        costs = Planning(network, measured, names).costs
         output.print(profile_table(costs, measured))
         for line in filter(None, (port_line(measured), ring_line(costs, measured))):
             output.print(line)

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Annotated
+from zipfile import ZipFile
 
-import numpy as np
 import typer
+from numpy.lib.format import write_array
 
-from legion.cli.caching import NoCache, open_cache, tell_ages
+from legion.cli.caching import NoCache, open_cache, tell_added, tell_ages
 from legion.cli.console import output, print_json, print_timeline, progress_bar
 from legion.cli.inputs import Normalization, read_feeds
 from legion.cli.options import (
@@ -22,8 +23,10 @@ from legion.cli.options import (
     Sizes,
     Trials,
     TrialsFile,
+    check_trials,
     open_cluster,
     read_model,
+    writable,
 )
 from legion.errors import InputError
 from legion.model.model import Array
@@ -60,17 +63,20 @@ def run(
     repeat: Annotated[int, typer.Option(min=1, help="Run so many frames.")] = 1,
     compare: Annotated[bool, typer.Option("--compare", help="Compare with ONNX Runtime on the whole model.")] = False,
     compare_with: Annotated[
-        Path | None, typer.Option("--compare-with", help="Compare with the original of a prepared model.")
+        Path | None, typer.Option("--compare-with", exists=True, help="Compare with the original of a prepared model.")
     ] = None,
     explained: Annotated[
         bool, typer.Option("--explain", help="Say where the time went, predicted and measured, and what would help.")
     ] = False,
-    save: Annotated[Path | None, typer.Option("-o", "--output", help="Write the outputs to this .npz file.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("-o", "--output", callback=writable, help="Write the outputs to this .npz file.")
+    ] = None,
     batch: Batch = 1,
     size: Sizes = None,
     json: Json = False,
 ) -> None:
     """Run a model on the devices, and show what was measured beside what was predicted."""
+    check_trials(trials, trials_file)
     network = read_model(model, batch, size)
     feeds = read_feeds(network, inputs or (), normalize)
     check_feeds(network, feeds)
@@ -88,6 +94,7 @@ def run(
         )
         outputs, timelines = run_frames(session, feeds, repeat)
         names = tuple(devices.devices)
+    tell_added(profile, session.profile)
     tell_ages(session.profile_age_s, session.plan_age_s)
     explanation = _explained(session, names, timelines) if explained else None
     comparison = compare_with_whole(model, feeds, outputs) if compare else None
@@ -173,8 +180,11 @@ def _print_explanation(explanation: Explanation) -> None:
 
 
 def _write_outputs(path: Path, outputs: Mapping[str, Array]) -> None:
+    """As `np.savez`, which cannot write an output named `file`."""
     try:
-        with path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **outputs)
+        with ZipFile(path, "w") as archive:
+            for name, array in outputs.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    write_array(file, array, allow_pickle=False)
     except OSError as exc:
         raise InputError(f"the outputs cannot be written to {path}: {exc.strerror}") from exc

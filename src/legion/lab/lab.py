@@ -168,6 +168,7 @@ def _start_keeper(state: LabState) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL if state.stays else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
+            bufsize=0,  # else what the keeper did not take would be written again when the pipe is closed
             start_new_session=True,
         )
 

@@ -81,8 +81,8 @@ def remove_network(prefix: str) -> None:
     Raises InternalError when one cannot be removed.
     """
     for namespace in lab_namespaces(prefix):
-        _end_processes(namespace)
         try:
+            _end_processes(namespace)
             run_tool(["ip", "netns", "del", namespace])
         except InternalError:
             if namespace in lab_namespaces(prefix):  # else another has removed it at the same moment

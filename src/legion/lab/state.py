@@ -89,7 +89,7 @@ def load(lab: str) -> LabState | None:
     """The state of a lab; None if there is none, or not yet."""
     try:
         return msgspec.json.decode((labs_directory() / lab / _STATE).read_bytes(), type=LabState)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

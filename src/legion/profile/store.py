@@ -48,7 +48,7 @@ def read_profile(path: str | Path) -> Profile:
         if version != FORMAT_VERSION:
             raise InputError(f"{path} has profile format {version}, this Legion reads {FORMAT_VERSION}. {again}")
         profile = msgspec.json.decode(content, type=_ProfileFile).profile
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a profile: {error}. {again}") from error
     for name, device in profile.devices.items():
         if not _is_sound(device):

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from legion.cost.matrices import Matrices
 from legion.model.model import Model
 from legion.plan.group_times import group_times_s
 from legion.plan.timeline import Timeline
 from legion.policy.base import Choice
 from legion.profile.measurement_cost import MeasurementCost
-from legion.report.tables import matrices_of
+from legion.report.tables import MatrixName
 
 Summary = dict[str, object]
 
@@ -35,9 +36,11 @@ def choice_summary(model: Model, choice: Choice) -> Summary:
     }
 
 
-def matrices_summary(choice: Choice, names: Sequence[str]) -> Summary:
-    """The matrices of these names as nested lists, with the devices that the first axis of all but T means."""
-    return {name: {"devices": matrices_of(choice, name).devices, "values": _values(choice, name)} for name in names}
+def matrices_summary(matrices: Mapping[MatrixName, Matrices]) -> Summary:
+    """Each as nested lists, with the devices that the first axis of all but T means."""
+    return {
+        name: {"devices": those.devices, "values": getattr(those, name).tolist()} for name, those in matrices.items()
+    }
 
 
 def costs_summary(costs: Mapping[str, MeasurementCost]) -> Summary:
@@ -66,7 +69,3 @@ def run_summary(choice: Choice, predicted: Timeline, measured: Sequence[Timeline
         "predicted_group_s": group_times_s(predicted, groups),
         "measured_group_s": group_times_s(measured[-1], groups),
     }
-
-
-def _values(choice: Choice, name: str) -> object:
-    return getattr(matrices_of(choice, name), name).tolist()

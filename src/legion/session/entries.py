@@ -45,7 +45,7 @@ class Entries(Generic[T]):
             return msgspec.msgpack.decode(content[_DIGEST_BYTES:], type=self._kind, dec_hook=_decoded)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as exc:  # msgspec's errors are ValueErrors
+        except (OSError, ValueError, msgspec.MsgspecError) as exc:
             _logger.warning("the cache entry %s cannot be used (%s); it is made anew", path, exc)
             return None
 
@@ -71,7 +71,7 @@ class Entries(Generic[T]):
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
             Path(temporary).replace(self._folder / key)
-        except OSError:
+        except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
 

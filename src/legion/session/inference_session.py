@@ -65,6 +65,7 @@ class InferenceSession:
         self.model = model if isinstance(model, Model) else load_model(model, batch=batch, sizes=sizes)
         self._cluster = cluster
         self._progress = progress
+        store = TrialStore(trials_file)
         training = policy_named(policy).learns
         profiled = profile_once(self.model, cluster, cache, known=profile, training=training, progress=progress)
         self.profile, self.profile_age_s = profiled.profile, profiled.age_s
@@ -75,7 +76,7 @@ class InferenceSession:
             policy,
             None if trials_file else cache,
             shares=shares,
-            trials=Trials(cluster, self._compiled, TrialStore(trials_file), progress) if trials else None,
+            trials=Trials(cluster, self._compiled, store, progress) if trials else None,
             tried_on=cluster if trials else None,
         )
         self.choice, self._trials_cost, self.plan_age_s = chosen.choice, chosen.trials, chosen.age_s

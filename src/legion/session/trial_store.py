@@ -1,5 +1,6 @@
 """What trials measured, kept in a file as it comes, so that an interrupted search goes on where it was."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -77,10 +78,10 @@ def _opened(path: Path) -> dict[str, TrialRecord]:
             raise InputError(f"{path} holds no trials of this version of Legion; name another file")
         whole = content[: content.rindex(b"\n") + 1]
         if whole != content:
-            path.write_bytes(whole)
+            os.truncate(path, len(whole))
         lines = whole.splitlines()[1:]
         records = [msgspec.json.decode(line, type=TrialRecord) for line in lines]
-    except msgspec.MsgspecError as exc:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         raise InputError(f"{path} holds a damaged trial ({exc}); remove that line, or name another file") from exc
     except OSError as exc:
         raise InputError(f"the trials in {path} cannot be used: {exc.strerror}") from exc

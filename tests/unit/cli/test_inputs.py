@@ -34,6 +34,18 @@ def test_an_image_is_resized_and_normalised_as_stated(image: str, prefix: str) -
         np.testing.assert_allclose(feed[0, :, 40, 40], values, rtol=1e-6)
 
 
+def test_a_photograph_is_fed_the_right_way_up(tmp_path: Path) -> None:
+    """Of one that was taken with the camera on its side the file has the top at the left."""
+    sideways = Image.new("RGB", (60, 40))
+    sideways.paste((255, 255, 255), (0, 0, 30, 40))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    sideways.save(tmp_path / "photo.png", exif=exif)
+    feed = read_feeds(MODEL, [str(tmp_path / "photo.png")], Normalization.BYTES)["input"]
+    assert feed[0, 0, [8, 88], 48].tolist() == [255, 0]
+    assert feed[0, 0, 8, [8, 88]].tolist() == [255, 255]
+
+
 @pytest.mark.parametrize("normalization", Normalization)
 def test_a_prepared_model_is_fed_the_bytes_of_an_image(image: str, normalization: Normalization) -> None:
     feed = read_feeds(prepared("resnet18").model, [image], normalization)["input"]
@@ -62,7 +74,7 @@ def test_without_files_seeded_numbers_are_fed() -> None:
         ("a.png", b"no image", "not an image"),
         ("a.npy", b"no array", "cannot be read as a NumPy file"),
         ("a.npy", b"", "cannot be read as a NumPy file"),
-        ("a.npz", b"PK no archive", "cannot be read as a NumPy file"),
+        ("a.npz", b"PK\x03\x04 no archive", "cannot be read as a NumPy file"),
     ],
 )
 def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, content: bytes, complaint: str) -> None:
@@ -76,6 +88,36 @@ def test_missing_files_and_unknown_inputs_are_named(tmp_path: Path, image: str) 
         read_feeds(MODEL, [str(tmp_path / "none.png")], Normalization.UNIT)
     with pytest.raises(InputError, match="which input"):
         read_feeds(MODEL, [f"wrong={image}"], Normalization.UNIT)
+
+
+def test_a_damaged_archive_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.npz"
+    np.savez_compressed(path, input=np.arange(10_000, dtype=np.float32))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = bytes(200)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read as a NumPy file"):
+        read_feeds(MODEL, [str(path)], Normalization.UNIT)
+
+
+def test_an_image_of_too_many_pixels_is_said(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(InputError, match="more pixels"):
+        read_feeds(MODEL, [image], Normalization.UNIT)
+
+
+def test_a_name_is_what_is_before_the_first_sign_unless_all_of_it_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "rate=1.npy"
+    np.save(path, np.zeros((2, 2), np.int64))
+    for text in (str(path), f"input={path}"):
+        assert read_feeds(MODEL, [text], Normalization.UNIT)["input"].shape == (2, 2)
+
+
+def test_a_name_before_arrays_that_have_names_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "many.npz", input=np.zeros(2))
+    with pytest.raises(InputError, match="without wrong="):
+        read_feeds(MODEL, [f"wrong={tmp_path / 'many.npz'}"], Normalization.UNIT)
 
 
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:

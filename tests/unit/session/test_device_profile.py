@@ -147,6 +147,18 @@ def test_what_is_known_is_not_measured_again(shared):
     assert len(shared) == 1
 
 
+@pytest.mark.parametrize("ring", [None, replace(RING, devices=NAMES[:2])])
+def test_devices_that_were_never_together_are_measured_together(shared, ring):
+    controller = Devices(lambda *_: None)
+    cluster = cluster_of(controller, share_machine=False)
+    known = profile_devices(MODEL, cluster)
+    shared.clear()
+    controller.linked.clear()
+    assert profile_devices(MODEL, cluster, known=replace(known, ring=ring)).ring == RING
+    assert len(shared) == 1
+    assert controller.linked == []
+
+
 def test_what_was_measured_of_several_is_kept_where_one_is_alone(shared):
     cluster = cluster_of(Devices(lambda *_: None), share_machine=False)
     known = profile_devices(MODEL, cluster)
