@@ -25,7 +25,7 @@ def main() -> None:
     cells = list(_cells())
     blocks: dict[str, str] = {}
     if cells:
-        blocks["auto"] = _of_cells(_auto, cells)
+        blocks["auto"] = _of_cells(cells_table, cells)
     for name, table in TABLES.items():
         if (RESULTS / f"{name}.json").exists():
             content = read_results(name)
@@ -33,7 +33,7 @@ def main() -> None:
     fill_tables(README, blocks)
     on_the_lab_page = {
         "emulations": (_emulations, emulations.FOLDER.glob("*.json")),
-        "slow_motion": (_auto, auto.FOLDER.glob("*-dilated-*.json")),
+        "slow_motion": (cells_table, auto.FOLDER.glob("*-dilated-*.json")),
     }
     for name, (table, paths) in on_the_lab_page.items():
         if found := [read_result(path) for path in sorted(paths, key=lambda path: path.stem)]:
@@ -64,7 +64,7 @@ def _off(predicted_s: float, measured_s: float) -> str:
     return f"{predicted_s / measured_s - 1:+.0%}"
 
 
-def _auto(cells: Sequence[Any]) -> str:
+def cells_table(cells: Sequence[Any]) -> str:
     """Speed-ups over one board, and how far its and the planner's predictions were off; seconds are the boards' own.
 
     Cells in which not all of these policies were measured are left out. Where bytes travel, the planner's is also told
