@@ -36,6 +36,11 @@ def writable(path: Path | None) -> Path | None:
     return path
 
 
+def asks_devices(known: Path | None, cluster: Path | None, local: int | None) -> bool:
+    """Whether a command that can do with a profile alone was given devices, or has to ask for them."""
+    return known is None or cluster is not None or local is not None
+
+
 def open_cluster(cluster: Path | None, local: int | None) -> Cluster:
     """The devices that the options choose. Raises InputError unless exactly one of them is given."""
     if (cluster is None) == (local is None):

@@ -19,6 +19,7 @@ from legion.cli.options import (
     Sizes,
     Trials,
     TrialsFile,
+    asks_devices,
     check_trials,
     open_cluster,
     read_model,
@@ -59,7 +60,7 @@ def plan(
 
     With --profile alone no device is needed, and prediction alone decides.
     """
-    on_devices = known is None or cluster is not None or local is not None
+    on_devices = asks_devices(known, cluster, local)
     check_trials(trials and on_devices, trials_file)
     network = read_model(model, batch, size)
     profile = read_profile(known) if known else None
@@ -127,7 +128,7 @@ def simulate(
     network = read_model(model, batch, size)
     given = profile = read_profile(known) if known else None
     kept, profile_age_s, names = open_cache(no_cache), None, None
-    if profile is None or cluster is not None or local is not None:
+    if profile is None or asks_devices(known, cluster, local):
         training = policy_named(policy).learns
         with open_cluster(cluster, local) as devices, progress_bar() as progress:
             profiled = profile_once(network, devices, kept, known=profile, training=training, progress=progress)
