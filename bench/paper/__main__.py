@@ -54,6 +54,7 @@ def main(words: Sequence[str] | None = None) -> None:
                         repeat=arguments.repeat,
                         fss_frames=arguments.fss_frames,
                         folder=Path(folder),
+                        profile=cell.profile,
                         result=result,
                         method=__doc__ or "",
                     )

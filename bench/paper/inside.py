@@ -27,13 +27,14 @@ from legion.session.trial_store import TrialStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A cell to measure: the network's file, the policies, and where the result goes."""
+    """A cell to measure: the network's file, the policies, where the profile is kept, and where the result goes."""
 
     cell: Cell
     network: str
     policies: tuple[str, ...]
     repeat: int
     fss_frames: int
+    profile: str
     result: str
 
 
@@ -68,7 +69,7 @@ def measure(cluster_file: str, job: Job) -> CellResult:
 
 def _profile(model: Model, cluster: Cluster, job: Job) -> Profile:
     """The devices' profile, kept in a file: layers first, then what policies learn from."""
-    path = job.cell.profile
+    path = Path(job.profile)
     known = read_profile(path) if path.exists() else None
     learns = any(policy_named(policy).learns for policy in job.policies)
     begun_s = perf_counter()

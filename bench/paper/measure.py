@@ -29,19 +29,24 @@ def measure_missing(  # noqa: PLR0913 - what is measured, how, and where it goes
 ) -> None:
     """Measure `policies`, none of which is the full search, in the cells that are not in the folder `results`.
 
-    All of them `anew` if so asked, from their profiles on. Those that this machine cannot carry are named, and left
-    out. See `measure_cell`.
+    All of them `anew` if so asked. Each from its profile on, which is not kept. Those that this machine cannot carry
+    are named, and left out. See `measure_cell`.
     """
     with tempfile.TemporaryDirectory() as folder:
         for cell in cells:
             result = results / f"{cell.name}.json"
             if result.exists() and not anew:
                 continue
-            if anew:
-                cell.profile.unlink(missing_ok=True)
             with left_out_if_too_much(cell):
                 measure_cell(
-                    cell, policies, repeat=repeat, fss_frames=0, folder=Path(folder), result=result, method=method
+                    cell,
+                    policies,
+                    repeat=repeat,
+                    fss_frames=0,
+                    folder=Path(folder),
+                    profile=Path(folder) / cell.profile.name,
+                    result=result,
+                    method=method,
                 )
 
 
@@ -55,13 +60,22 @@ def left_out_if_too_much(cell: Cell) -> Generator[None]:
 
 
 def measure_cell(  # noqa: PLR0913 - what is measured, how, and where it goes
-    cell: Cell, policies: tuple[str, ...], *, repeat: int, fss_frames: int, folder: Path, result: Path, method: str
+    cell: Cell,
+    policies: tuple[str, ...],
+    *,
+    repeat: int,
+    fss_frames: int,
+    folder: Path,
+    profile: Path,
+    result: Path,
+    method: str,
 ) -> None:
     """Measure `policies` side by side, and write `result`; networks and what passes between processes go to `folder`.
 
-    Ends the program where the measurement fails.
+    The devices' profile is taken up from the file `profile`, if it is there, and kept there. Ends the program where the
+    measurement fails.
     """
-    for directory in (cell.profile.parent, result.parent):
+    for directory in (TRIALS, result.parent):
         directory.mkdir(parents=True, exist_ok=True)
     lab_setting = _setting(cell)
     measured, job_file = folder / "measured.json", folder / "job.json"
@@ -71,6 +85,7 @@ def measure_cell(  # noqa: PLR0913 - what is measured, how, and where it goes
         policies=policies,
         repeat=repeat,
         fss_frames=fss_frames,
+        profile=str(profile),
         result=str(measured),
     )
     job_file.write_bytes(msgspec.json.encode(job))

@@ -1,5 +1,6 @@
 """The public interface on real workers."""
 
+import json
 import os
 import re
 import signal
@@ -8,7 +9,7 @@ import sys
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from onnx import TensorProto, helper
 
 import legion
 from legion.cluster.device import Device
+from legion.plan.memory import required_bytes
+from legion.plan.program import Run
 from legion.profile.samples import DeviceProfile, MeasurementPolicy, Profile
 from legion.runtime.local import start_local_workers
+from legion.session.stages import Planning
 from support.networks import network_of, small
 from support.profiles import counted_profile, counted_profile_of
 
@@ -113,8 +117,9 @@ def test_a_profile_of_another_machine_is_not_believed(caplog: pytest.LogCaptureF
         ).devices["local-0"]
         assert measured.device == cluster.devices["local-0"]
         assert "another machine" in caplog.text
-        again = legion.profile_devices(NETWORK.model, cluster, known=legion_profile(measured))
-        assert again.devices["local-0"] is measured
+        smaller = replace(measured, device=replace(measured.device, memory_bytes=1))
+        again = legion.profile_devices(NETWORK.model, cluster, known=legion_profile(smaller))
+        assert again.devices["local-0"] == measured
 
 
 def test_two_devices_tell_whether_they_share_the_controllers_port() -> None:
@@ -203,6 +208,34 @@ def worker_at(address: str, cache: Path) -> Generator[tuple[subprocess.Popen[byt
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def worker_with_memory(name: str, memory_bytes: int, cache: Path) -> Generator[Device]:
+    """A worker that tells that it has so much."""
+    command = [sys.executable, "-m", "legion.runtime.worker_process", "--name", name, "--bind", "127.0.0.1:0"]
+    command += ["--threads", "1", "--cache", str(cache), "--memory-bytes", str(memory_bytes)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            yield Device(name=name, address=json.loads(process.stdout.readline())["address"])
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("trials", [False, True])
+def test_workers_that_cannot_hold_a_network_alone_hold_it_together(tmp_path: Path, trials: bool) -> None:
+    alone = Planning(NETWORK.model, counted_profile(NETWORK.model, {"a": 1.0}))
+    whole = alone.compile(alone.programs(alone.choose("auto").scheme))
+    memory_bytes = int(0.75 * required_bytes(NETWORK.model, whole.nodes["a"]))
+    with ExitStack() as stack:
+        devices = [stack.enter_context(worker_with_memory(name, memory_bytes, tmp_path)) for name in ("a", "b")]
+        with legion.connect(devices[:1]) as cluster, pytest.raises(legion.InfeasibleError, match="fit"):
+            session_on(cluster, "auto", trials=trials)
+        with legion.connect(devices) as cluster:
+            session = session_on(cluster, "auto", trials=trials)
+            assert NETWORK.error({"output": session.run(None, NETWORK.feeds)[0]}) <= 1e-5
+            assert all(any(isinstance(s, Run) for s in session.programs[name].instructions) for name in ("a", "b"))
 
 
 def test_a_worker_that_was_restarted_is_taken_again(tmp_path: Path) -> None:

@@ -28,11 +28,16 @@ def tell_ages(profile_age_s: float | None, plan_age_s: float | None) -> None:
 
 def tell_added(given: Profile | None, used: Profile) -> None:
     """Say on standard error that a profile that was given lacked something, and how to keep what was measured now."""
-    if given is not None and used != given:
+    if given is not None and _costs(used) != _costs(given):
         errors.print(
             "the given profile lacked samples, which were measured now and are not kept; "
             "`legion profile MODEL ... --profile FILE -o FILE` adds them to it"
         )
+
+
+def _costs(profile: Profile) -> tuple[object, ...]:
+    """What all that is in a profile took to measure: other samples, other costs."""
+    return profile.shared_cost, {name: device.costs for name, device in profile.devices.items()}
 
 
 def _ago(seconds: float) -> str:

@@ -1,7 +1,8 @@
 """A cost model and the demand of one network as arrays, for searches that price thousands of plans."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,16 @@ from legion.geometry.splitting import sharing_axis, splits_features
 from legion.model.model import Model
 from legion.model.signature import layer_signature
 from legion.plan.scheme import CONTROLLER
+from legion.profile.extents import weights_bytes
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 _NO_LINK = Link(latency_s=0.0, seconds_per_byte=0.0)
 """From a node to itself."""
+
+_AMPLE = 9
+"""So many times a network's weights and tensors no plan takes of one device: as a file, and in each of eight parts."""
 
 _LEAST_S = 1e-12
 """Keeps a network whose layers are all counted as free from dividing by zero."""
@@ -46,9 +51,11 @@ class Tables:
     `bytes_per_unit` are by source, a unit being one element of the axis. `seconds[layer]` is (device, extent + 1): what
     so many units add to a run. `saved_s[layer]` is alike: what so many units save that never leave their group.
     `breadths` is by layer: the fraction of a unit that the model's outputs need, since some columns may be read by no
-    one. `call_s` is by device: what a run takes besides its layers. `message_s`, `assembling_s` and
-    `copy_s_per_byte` are by node, `latency_s`, `seconds_per_byte`, `burst_s`, which a burst would take at the link's
-    rate, and the fractions of a message's time for which it fills the ports, (source node, destination node).
+    one. `call_s` is by device: what a run takes besides its layers. `constant_bytes` are the weights of each layer, of
+    which a device has all, or as large a part as of the layer's units where `splits_constants`. `memory_bytes` is by
+    device, infinite where it is ample or unknown. `message_s`, `assembling_s` and `copy_s_per_byte` are by node,
+    `latency_s`, `seconds_per_byte`, `burst_s`, which a burst would take at the link's rate, and the fractions of a
+    message's time for which it fills the ports, (source node, destination node).
     """
 
     devices: tuple[str, ...]
@@ -60,6 +67,9 @@ class Tables:
     edges: tuple[tuple[Edge, ...], ...]
     is_output: NDArray[np.bool_]
     call_s: Array
+    constant_bytes: Array
+    splits_constants: NDArray[np.bool_]
+    memory_bytes: Array
     message_s: Array
     assembling_s: Array
     copy_s_per_byte: Array
@@ -89,8 +99,17 @@ class Tables:
         return 1.0 / np.maximum(np.sum([seconds[:, -1] for seconds in self.seconds], axis=0), _LEAST_S)
 
 
-def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequence[str]) -> Tables:
-    """The tables of a model on some devices of its cost model; the order is that of the tiles."""
+def build_tables(
+    model: Model,
+    demand: Demand,
+    cost: CostModel,
+    devices: Sequence[str],
+    memory_bytes: Mapping[str, float] | None = None,
+) -> Tables:
+    """The tables of a model on some devices of its cost model; the order is that of the tiles.
+
+    Devices of which `memory_bytes` does not tell have room for everything.
+    """
     nodes = (*devices, CONTROLLER)
     links = [[cost.link(one, other) if one != other else _NO_LINK for other in nodes] for one in nodes]
     inputs = [port.name for port in model.inputs]
@@ -101,6 +120,9 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
     sizes += [model.tensors[name].size_bytes for name in inputs]
     outputs = {port.name for port in model.outputs}
     seconds = tuple(_seconds(cost, devices, layer) for layer in range(len(model.layers)))
+    constant_bytes = [weights_bytes(model, layer) for layer in range(len(model.layers))]
+    limits = [(memory_bytes or {}).get(device, inf) for device in devices]
+    ample_bytes = _AMPLE * (sum(constant_bytes) + sum(sizes))
     return Tables(
         devices=tuple(devices),
         extents=np.array(extents),
@@ -111,6 +133,9 @@ def build_tables(model: Model, demand: Demand, cost: CostModel, devices: Sequenc
         edges=_Edges(model, demand, cost, extents).all(),
         is_output=np.array([not outputs.isdisjoint(layer.outputs) for layer in model.layers]),
         call_s=np.array([cost.call_s[device] for device in devices]),
+        constant_bytes=np.array(constant_bytes, dtype=np.float64),
+        splits_constants=np.array([splits_features(model, layer) for layer in range(len(model.layers))]),
+        memory_bytes=np.array([limit if limit < ample_bytes else inf for limit in limits]),
         message_s=np.array([cost.message_s(node) for node in nodes]),
         assembling_s=np.array([cost.assembling_s[node] for node in nodes]),
         copy_s_per_byte=np.array([1.0 / cost.copy_bytes_per_s[node] for node in nodes]),

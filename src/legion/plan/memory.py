@@ -9,6 +9,9 @@ from legion.errors import InfeasibleError
 from legion.model.model import Model
 from legion.plan.executable import ExecutablePlan, NodePlan
 
+MORE_MEMORY = "add devices or memory, or choose another policy or other shares"
+"""What helps where a plan does not fit."""
+
 
 def required_bytes(model: Model, plan: NodePlan) -> int:
     """Weights, and the inputs and outputs of all runs held at once (an upper bound).
@@ -36,5 +39,5 @@ def check_memory(model: Model, plan: ExecutablePlan, memory_bytes: Mapping[str, 
         if needed > memory_bytes[name]:
             raise InfeasibleError(
                 f"device {name} needs {needed / 1e6:.0f} MB for its part of the plan, "
-                f"has {memory_bytes[name] / 1e6:.0f} MB; give it a smaller share, or leave it out"
+                f"has {memory_bytes[name] / 1e6:.0f} MB; {MORE_MEMORY}"
             )

@@ -1,7 +1,7 @@
 """What a policy is asked, and what it answers."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, Protocol
 
@@ -31,6 +31,7 @@ class Request:
 
     Without `trial` nothing is run, and predictions decide. `shares` by device, where given, replace those by measured
     performance. `profile` holds the samples from which `cost` was made, for policies that predict in their own way.
+    `memory_bytes` by device limits what `auto` plans; others' plans are refused when they do not fit.
     """
 
     model: Model
@@ -39,6 +40,7 @@ class Request:
     profile: Profile | None = None
     trial: Trial | None = None
     shares: Shares | None = None
+    memory_bytes: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from legion.cost.variation import varied
 from legion.errors import InfeasibleError
 from legion.plan.assign import Shares, assign
 from legion.plan.lower import lower
+from legion.plan.memory import MORE_MEMORY
 from legion.plan.scheme import Scheme
 from legion.policy.base import Candidate, Choice, Flc, Request, WildCardReport, groups_of, shares_for, tried_s
 from legion.search.shortest_path import Partition, least_cost_partition
@@ -46,7 +47,7 @@ class LegionPolicy:
 def _compare(request: Request, policy: str, shares: Shares, least_cost: Partition, card: WildCard) -> WildCardReport:
     one, other = (_candidate(request, policy, shares, each) for each in (least_cost, card.partition))
     if min(_latency_s(one), _latency_s(other)) == inf:
-        raise InfeasibleError("neither of the two best plans fits into the devices; give them more memory")
+        raise InfeasibleError(f"neither of the two best plans fits into the devices; {MORE_MEMORY}")
     return WildCardReport(
         least_cost=one,
         wild_card=other,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from legion.errors import InfeasibleError
+from legion.plan.memory import MORE_MEMORY
 from legion.policy.base import RaceReport, Tried
 
 WORTH = 0.01
@@ -20,15 +21,15 @@ memory and the caches to itself that devices on one machine, measured at the sam
 """
 
 
-def race(predicted_s: Sequence[float], measure: Callable[[int], float], safest: int) -> tuple[int, RaceReport]:
+def race(predicted_s: Sequence[float], measure: Callable[[int], float], safest: int | None) -> tuple[int, RaceReport]:
     """The place of the fastest plan, and what was tried to find it.
 
     Plans are tried in the order of their prediction, for as long as one that was not tried could win: if its prediction
     erred as far as the most pessimistic one so far, it would beat the best by more than `WORTH`. There are
     `MOST_TRIALS` at most, those that do not fit into the devices not counted. How right predictions of other plans are
     says little of the plan at `safest`, and the other way round: it is tried besides wherever it could win at all, and
-    it wins unless another beats it by more than `WORTH`. `measure` gives the seconds of the plan at a place, infinite
-    for one that does not fit into the devices. Raises InfeasibleError where none does.
+    it wins unless another beats it by more than `WORTH`; there may be none. `measure` gives the seconds of the plan at
+    a place, infinite for one that does not fit into the devices. Raises InfeasibleError where none does.
     """
     tried: dict[int, float] = {}
 
@@ -43,12 +44,12 @@ def race(predicted_s: Sequence[float], measure: Callable[[int], float], safest: 
         if not could_win(place) or sum(seconds < inf for seconds in tried.values()) == MOST_TRIALS:
             break
         tried[place] = measure(place)
-    if safest not in tried and could_win(safest):
+    if safest is not None and safest not in tried and could_win(safest):
         tried[safest] = measure(safest)
     best = min(tried, key=lambda place: tried[place])
     if tried[best] == inf:
-        raise InfeasibleError(f"none of {len(tried)} plans fits into the devices; give them more memory")
-    if tried.get(safest, inf) * (1 - WORTH) <= tried[best]:
+        raise InfeasibleError(f"none of {len(tried)} plans fits into the devices; {MORE_MEMORY}")
+    if safest is not None and tried.get(safest, inf) * (1 - WORTH) <= tried[best]:
         best = safest
     fitting = {place: seconds for place, seconds in tried.items() if seconds < inf}
     untried = [place for place in range(len(predicted_s)) if place not in tried]

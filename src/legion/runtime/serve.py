@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from legion.engine.turns import Turns
 
 
+_RESERVED_BYTES = 300_000_000
+"""Of a machine's memory: for the system, Python and the engine."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
     """What a worker is told at its start.
@@ -92,12 +96,12 @@ def available_cores() -> int:
 
 
 def describe_device(name: str, engine: Engine, memory_bytes: int | None = None) -> DeviceInfo:
-    """What this machine and this installation are; `memory_bytes` in place of the memory that there is."""
+    """What this machine and this installation are; `memory_bytes` in place of what there is for a plan."""
     return DeviceInfo(
         name=name,
         cores=available_cores(),
         threads=engine.threads,
-        memory_bytes=memory_bytes or psutil.virtual_memory().total,
+        memory_bytes=memory_bytes or max(0, psutil.virtual_memory().total - _RESERVED_BYTES),
         machine=f"{platform.system()} {platform.machine()}",
         engine=engine.name,
         providers=tuple(engine.providers),

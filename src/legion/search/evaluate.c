@@ -1,15 +1,9 @@
 /* The latency of plans: the simulator's rules in the order of layers instead of events; see `evaluate.py`. */
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "search.h"
-
-/* Half-open; empty where `low` is not below `high`. */
-typedef struct {
-    place low, high;
-} interval_t;
 
 /* Of one source, what one node sends to a device, and what this takes it. */
 typedef struct {
@@ -24,6 +18,7 @@ typedef struct {
     interval_t *held;       /* (source, device): what it has, computed or received */
     place *group;           /* (layer) */
     place *pieces;          /* (layer): in how many each device computes it */
+    place *runs;            /* (layer, device): in how many runs it is computed */
     bool *leaves;           /* (layer): whether another group or the controller reads it */
     double *ready;          /* (group, device): from when on a device that takes part can send its outputs */
     double *clock;          /* (node): until when it computes, copies or hands over */
@@ -45,15 +40,8 @@ typedef struct {
 
 static double later(double one, double other) { return one > other ? one : other; }
 
-static place units(interval_t it) { return most(it.high - it.low, 0); }
-
 static interval_t common(interval_t one, interval_t other) {
     return (interval_t){most(one.low, other.low), least(one.high, other.high)};
-}
-
-/* What a device needs of an edge's source to compute what it does of the reader, which is not nothing. */
-static interval_t needed(const tables_t *t, place edge, interval_t own) {
-    return (interval_t){t->edge_low[t->edge_place[edge] + own.low], t->edge_high[t->edge_place[edge] + own.high]};
 }
 
 /* What each device computes of the first `layers`: its share, if that leaves the group, and what its group needs. */
@@ -255,11 +243,11 @@ static interval_t interior(const tables_t *t, const plan_t *p, place layer, plac
 
    In three parts it is dearer; `ready` becomes the end of the borders. An output leaves whole, so it is ready at the
    end. Where others need nothing or everything there are no parts. */
-static double borders_first_s(const tables_t *t, const plan_t *p, place layer, place device, double end_s,
-                              double *ready) {
+static double borders_first_s(const tables_t *t, plan_t *p, place layer, place device, double end_s, double *ready) {
     interval_t share = p->share[layer * t->devices + device], inner = interior(t, p, layer, device);
     *ready = end_s;
     if (!units(inner) || units(inner) == units(share)) return end_s;
+    p->runs[layer * t->devices + device] += (inner.low > share.low) + (inner.high < share.high);
     double begun_s = end_s - alone_s(t, layer, device, units(share));
     double before_s = begun_s + border_s(t, layer, device, inner.low - share.low) +
                       border_s(t, layer, device, share.high - inner.high);
@@ -308,7 +296,11 @@ static void compute_in_parts(const tables_t *t, plan_t *p, place end, place part
         demand(t, p, end);
         compute(t, p, 0, end, false);
     }
-    for (place layer = 0; layer < end; layer++) p->pieces[layer] = parts;
+    for (place layer = 0; layer < end; layer++) {
+        p->pieces[layer] = parts;
+        for (place device = 0; device < t->devices; device++)
+            p->runs[layer * t->devices + device] = least(parts, units(p->whole[device]));
+    }
 }
 
 /* Outputs of these layers go to the controller one after the other, of each first what is ready first. */
@@ -346,6 +338,7 @@ static void begin(const tables_t *t, plan_t *p, plans_t plan) {
     for (place layer = 0, group = 0; layer < t->layers; layer++) {
         p->group[layer] = group += layer && plan.starts[layer];
         p->pieces[layer] = 1;
+        for (place device = 0; device < t->devices; device++) p->runs[layer * t->devices + device] = 1;
     }
     p->gathered_s = 0.0;
     for (place node = 0; node <= t->devices; node++) {
@@ -378,12 +371,19 @@ static double latency_s(const tables_t *t, plan_t *p, plans_t plan) {
     return p->gathered_s;
 }
 
+/* A byte that a device lacks counts as a second, so that every plan that fits is better than every one that does not. */
+static double price(const tables_t *t, plan_t *p, plans_t plan) {
+    double seconds = latency_s(t, p, plan);
+    return seconds + lacking_bytes(t, (demand_t){p->own, p->group, p->runs, p->leaves});
+}
+
 #define EACH_ARRAY(DO)                                                                                      \
     DO(share, layers * devices) DO(own, layers * devices) DO(held, t->sources * devices) DO(group, layers)   \
-    DO(pieces, layers) DO(leaves, layers) DO(ready, layers * devices) DO(clock, nodes) DO(out_free, nodes)   \
-    DO(in_taken, nodes) DO(in_free, nodes) DO(out_empty, nodes) DO(in_empty, nodes) DO(arrived, devices)     \
-    DO(run_s, devices) DO(takes_part, devices) DO(transfers, devices * devices) DO(handed_over, devices)     \
-    DO(served, devices) DO(order, devices) DO(whole, devices)
+    DO(pieces, layers) DO(runs, layers * devices) DO(leaves, layers) DO(ready, layers * devices)             \
+    DO(clock, nodes) DO(out_free, nodes) DO(in_taken, nodes) DO(in_free, nodes) DO(out_empty, nodes)         \
+    DO(in_empty, nodes) DO(arrived, devices) DO(run_s, devices) DO(takes_part, devices)                      \
+    DO(transfers, devices * devices) DO(handed_over, devices) DO(served, devices) DO(order, devices)         \
+    DO(whole, devices)
 #define MAKE(array, count) &&(p->array = calloc(count, sizeof *p->array))
 #define FREE(array, count) free(p->array);
 
@@ -399,7 +399,7 @@ static void clear_up(plan_t *p) { EACH_ARRAY(FREE) }
 bool latencies(const tables_t *t, place count, plans_t plans, double *latencies_s) {
     plan_t plan = {0};
     bool has_room = make_room(t, &plan);
-    for (place at = 0; has_room && at < count; at++) latencies_s[at] = latency_s(t, &plan, from(t, plans, at));
+    for (place at = 0; has_room && at < count; at++) latencies_s[at] = price(t, &plan, from(t, plans, at));
     clear_up(&plan);
     return has_room;
 }

@@ -40,6 +40,9 @@ _ARRAYS: Mapping[str, type[np.generic]] = {
     "burst_s": np.float64,
     "outward_fraction": np.float64,
     "inward_fraction": np.float64,
+    "constant_bytes": np.float64,
+    "splits_constants": np.bool_,
+    "memory_bytes": np.float64,
     "speeds": np.float64,
 }
 
@@ -132,6 +135,9 @@ def _flat(tables: Tables) -> dict[str, NDArray[Any]]:
         "burst_s": tables.burst_s,
         "outward_fraction": tables.outward_fraction,
         "inward_fraction": tables.inward_fraction,
+        "constant_bytes": tables.constant_bytes,
+        "splits_constants": tables.splits_constants,
+        "memory_bytes": tables.memory_bytes,
         "speeds": tables.speeds / tables.speeds.sum(),
     }
 

@@ -109,12 +109,18 @@ def _were_together(profile: Profile, devices: Iterable[str]) -> bool:
 
 
 def _believed(known: Profile | None, devices: Mapping[str, DeviceInfo]) -> dict[str, DeviceProfile]:
-    """What is known of devices, without those of another machine or engine than bears the name now."""
+    """What is known of devices, without those of another machine or engine than bears the name now.
+
+    How much memory they have is what they tell now: samples do not depend on it.
+    """
     believed = dict(known.devices) if known else dict[str, DeviceProfile]()
     for name, info in devices.items():
         if name in believed and not same_kind(believed[name].device, info):
             _logger.warning("the profile of %s is of another machine or engine; measuring anew", name)
             del believed[name]
+        elif name in believed:
+            device = replace(believed[name].device, memory_bytes=info.memory_bytes)
+            believed[name] = replace(believed[name], device=device)
     return believed
 
 
@@ -146,6 +152,7 @@ class Planning:
             profile=self.profile,
             shares=shares,
             trial=trial,
+            memory_bytes={name: self.profile.devices[name].device.memory_bytes for name in self.devices},
         )
         return policy_named(policy).choose(request)
 

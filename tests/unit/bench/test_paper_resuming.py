@@ -78,7 +78,12 @@ def test_cells_that_are_there_are_measured_again_only_if_asked(
     there, missing = Cell(model="vgg16", devices="2F"), Cell(model="vgg16", devices="2F", slow_by="quota")
     written(tmp_path / "vgg16-2F.json", "auto")
     measured: dict[Cell, Path] = {}
-    monkeypatch.setattr(measure, "measure_cell", lambda cell, _, *, result, **__: measured.update({cell: result}))
+
+    def measured_cell(cell: Cell, _: object, *, result: Path, profile: Path, **__: object) -> None:
+        assert profile != cell.profile
+        measured[cell] = result
+
+    monkeypatch.setattr(measure, "measure_cell", measured_cell)
     measure.measure_missing([there, missing], ("auto",), repeat=1, results=tmp_path, anew=anew, method="")
     assert list(measured) == ([there, missing] if anew else [missing])
     assert measured[missing] == tmp_path / "vgg16-2F-quota.json"

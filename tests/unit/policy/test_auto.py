@@ -1,17 +1,22 @@
 """What the planner's policy promises: exact answers, never slower than one device, no device that makes it slower."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from legion.errors import InputError
+from legion.errors import InfeasibleError, InputError
+from legion.model.model import Model
 from legion.model.onnx_import import load_model
 from legion.model.zoo import NAMES
+from legion.plan.memory import check_memory, required_bytes
 from legion.plan.program import Run
-from legion.plan.scheme import CONTROLLER
-from legion.policy.base import Choice
+from legion.plan.scheme import CONTROLLER, Scheme
+from legion.policy.base import Choice, Trial
+from legion.profile.samples import Profile
 from legion.session.stages import Planning
 from support.interpreter import Interpreter
 from support.networks import Network, small
@@ -87,3 +92,59 @@ def test_dense_layers_are_split_by_features_where_that_pays() -> None:
     dense = [index for index, layer in enumerate(network.model.layers) if layer.name == "gemm1"]
     group = next(group for group in choice.scheme.groups if dense[0] in group.layers)
     assert len(group.runs) > 1
+
+
+def with_memory(profile: Profile, memory_bytes: Mapping[str, int]) -> Profile:
+    devices = {
+        name: replace(each, device=replace(each.device, memory_bytes=memory_bytes[name]))
+        for name, each in profile.devices.items()
+    }
+    return Profile(devices=devices)
+
+
+def fitting_trial(planning: Planning, memory_bytes: int) -> Trial:
+    """Devices that take as long as is predicted, and refuse what does not fit."""
+
+    def run(_: Model, scheme: Scheme) -> float:
+        programs = planning.programs(scheme)
+        check_memory(planning.model, planning.compile(programs), dict.fromkeys(planning.devices, memory_bytes))
+        return planning.predict(programs).latency_s
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["vgg16", "resnet18"])
+@pytest.mark.parametrize("tries", [False, True])
+def test_devices_that_cannot_hold_the_network_alone_hold_it_together(name: str, tries: bool) -> None:
+    """Devices so fast, on such links, that one of them is the fastest if memory does not count."""
+    network = small(name)
+    profile = counted_profile(network.model, {"a": 4.0, "b": 5.0, "c": 4.5})
+    planning = Planning(network.model, profile)
+    alone = planning.compile(planning.programs(planning.choose("auto").scheme))
+    assert [name for name, node in alone.nodes.items() if node.graphs] == ["b"]
+    memory_bytes = int(0.75 * required_bytes(network.model, alone.nodes["b"]))
+    tight = Planning(network.model, with_memory(profile, dict.fromkeys("abc", memory_bytes)))
+    choice = tight.choose("auto", trial=fitting_trial(tight, memory_bytes) if tries else None)
+    plan = tight.compile(tight.programs(choice.scheme))
+    check_memory(network.model, plan, dict.fromkeys("abc", memory_bytes))
+    assert network.error(Interpreter(network.model, plan).run(network.feeds)) <= TOLERANCE
+
+
+def test_a_network_that_fits_in_no_way_is_refused_with_the_numbers() -> None:
+    network = small("vgg16")
+    profile = with_memory(counted_profile(network.model, {"a": 1.0, "b": 1.0}), dict.fromkeys("ab", 100_000))
+    planning = Planning(network.model, profile)
+    with pytest.raises(InfeasibleError, match=r"no plan .* fits .* needs .* MB .* has 0 MB"):
+        planning.choose("auto")
+
+
+def test_a_device_that_can_just_hold_the_network_is_not_passed_over() -> None:
+    """The search leaves a margin, and the last word has none."""
+    network = small("vgg16")
+    profile = counted_profile(network.model, {"a": 50.0, "b": 1.0})
+    planning = Planning(network.model, profile)
+    alone = planning.compile(planning.programs(planning.choose("auto").scheme))
+    needed = required_bytes(network.model, alone.nodes["a"])
+    tight = Planning(network.model, with_memory(profile, {"a": needed, "b": 1 << 32}))
+    choice = tight.choose("auto")
+    assert tight.compile(tight.programs(choice.scheme)).nodes["b"].graphs == ()

@@ -95,3 +95,9 @@ def test_right_predictions_of_others_do_not_rule_the_safest_out() -> None:
 def test_the_safest_wins_a_draw() -> None:
     assert race([1.05, 1.0], lambda place: (1.0, 0.995)[place], safest=0)[0] == 0
     assert race([1.05, 1.0], lambda place: (1.0, 0.985)[place], safest=0)[0] == 1
+
+
+def test_where_no_plan_is_the_safest_the_fastest_wins() -> None:
+    best, report = race([1.0, 1.001, 5.0], [1.1, 1.095, 5.0].__getitem__, None)
+    assert best == 1
+    assert len(report.tried) == 2
