@@ -1,7 +1,7 @@
 """Writes the tables of the README, and of the lab's page, from the results."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from bench import auto, emulations
 from bench.markdown import fill_tables, markdown_table
 from bench.paper.cell_files import read_result, time_dilation
-from bench.paper.cells import BYTES, PAPER_RESULTS
+from bench.paper.cells import BYTES
 from bench.results_file import RESULTS, read_results
 
 ROOT = Path(__file__).parent.parent
@@ -22,32 +22,42 @@ COMPARED = ("legion", "aofl", "coedge", "auto")
 
 def main() -> None:
     """Fill every table whose results are there."""
-    cells = list(_cells())
+    newest, real_time, slow_motion = _auto_cells()
     blocks: dict[str, str] = {}
-    if cells:
-        blocks["auto"] = _of_cells(cells_table, cells)
+    if newest:
+        blocks["auto"] = _of_cells(cells_table, newest)
     for name, table in TABLES.items():
         if (RESULTS / f"{name}.json").exists():
             content = read_results(name)
             blocks[name] = f"{table(content['results'])}\n{_setting([content['setting']])}"
     fill_tables(README, blocks)
     on_the_lab_page = {
-        "emulations": (_emulations, emulations.FOLDER.glob("*.json")),
-        "slow_motion": (cells_table, auto.FOLDER.glob("*-dilated-*.json")),
+        "emulations": (_emulations, _read(emulations.FOLDER)),
+        "real_time": (cells_table, real_time),
+        "slow_motion": (cells_table, slow_motion),
     }
-    for name, (table, paths) in on_the_lab_page.items():
-        if found := [read_result(path) for path in sorted(paths, key=lambda path: path.stem)]:
-            fill_tables(LAB_PAGE, {name: _of_cells(table, found)})
+    for name, (table, cells) in on_the_lab_page.items():
+        if cells:
+            fill_tables(LAB_PAGE, {name: _of_cells(table, cells)})
 
 
-def _cells() -> Iterator[Any]:
-    """All that was measured on the boards of the table: by `bench.auto`, else with the paper's policies."""
-    for devices in BOARDS:
-        found = {
-            path.stem: path for folder in (PAPER_RESULTS, auto.FOLDER) for path in folder.glob(f"*-{devices}.json")
-        }
-        for name in sorted(found):
-            yield read_result(found[name])
+def _read(folder: Path) -> list[Any]:
+    """All cells of a folder, by name."""
+    return [read_result(path) for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)]
+
+
+def _auto_cells() -> tuple[list[Any], list[Any], list[Any]]:
+    """What was measured last of each network on each set of boards; and earlier in real time, and in slow motion."""
+    cells = sorted(_read(auto.FOLDER), key=lambda cell: BOARDS.index(cell["devices"]))
+    last = {(cell["model"], cell["devices"]): cell for cell in sorted(cells, key=_measured_at)}
+    newest = [cell for cell in cells if cell is last[cell["model"], cell["devices"]]]
+    earlier = [cell for cell in cells if cell not in newest]
+    slow_motion = [cell for cell in earlier if time_dilation(cell["setting"]) > 1]
+    return newest, [cell for cell in earlier if cell not in slow_motion], slow_motion
+
+
+def _measured_at(cell: Any) -> str:
+    return cell["setting"]["measured_at"]
 
 
 def _of_cells(table: Callable[[Sequence[Any]], str], cells: Sequence[Any]) -> str:
