@@ -38,13 +38,13 @@ _PRICED_LAYERS = 52_000_000
 """The layers of all plans that are priced: of very deep networks there are fewer plans, so that none takes long."""
 
 COUNTED = 0.9
-"""Of a device's memory, what the search may fill by its own count, which is by up to so much too low."""
+"""Of a device's memory, what the search may fill by its own count, which is up to 8 % too low."""
 
 _LEAST_S = 1e-12
 
 
 class AutoPolicy:
-    """Tensors go straight from owner to reader; each device alone is always among the candidates."""
+    """Tensors go straight from owner to reader; the best device that can hold it all alone is among the candidates."""
 
     name = "auto"
     learns = False
