@@ -49,15 +49,21 @@ def _read(folder: Path) -> list[Any]:
 def _auto_cells() -> tuple[list[Any], list[Any], list[Any]]:
     """What was measured last of each network on each set of boards; and earlier in real time, and in slow motion."""
     cells = sorted(_read(auto.FOLDER), key=lambda cell: BOARDS.index(cell["devices"]))
-    last = {(cell["model"], cell["devices"]): cell for cell in sorted(cells, key=_measured_at)}
-    newest = [cell for cell in cells if cell is last[cell["model"], cell["devices"]]]
-    earlier = [cell for cell in cells if cell not in newest]
-    slow_motion = [cell for cell in earlier if time_dilation(cell["setting"]) > 1]
-    return newest, [cell for cell in earlier if cell not in slow_motion], slow_motion
-
-
-def _measured_at(cell: Any) -> str:
-    return cell["setting"]["measured_at"]
+    last = {
+        (cell["model"], cell["devices"]): cell
+        for cell in sorted(cells, key=lambda cell: cell["setting"]["measured_at"])
+    }
+    newest: list[Any] = []
+    real_time: list[Any] = []
+    slow_motion: list[Any] = []
+    for cell in cells:
+        if cell is last[cell["model"], cell["devices"]]:
+            newest.append(cell)
+        elif time_dilation(cell["setting"]) == 1:
+            real_time.append(cell)
+        else:
+            slow_motion.append(cell)
+    return newest, real_time, slow_motion
 
 
 def _of_cells(table: Callable[[Sequence[Any]], str], cells: Sequence[Any]) -> str:

@@ -117,6 +117,8 @@ def test_a_profile_of_another_machine_is_not_believed(caplog: pytest.LogCaptureF
         ).devices["local-0"]
         assert measured.device == cluster.devices["local-0"]
         assert "another machine" in caplog.text
+        again = legion.profile_devices(NETWORK.model, cluster, known=legion_profile(measured))
+        assert again.devices["local-0"] is measured
         smaller = replace(measured, device=replace(measured.device, memory_bytes=1))
         again = legion.profile_devices(NETWORK.model, cluster, known=legion_profile(smaller))
         assert again.devices["local-0"] == measured

@@ -1,5 +1,6 @@
 /* The latency of plans: the simulator's rules in the order of layers instead of events; see `evaluate.py`. */
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

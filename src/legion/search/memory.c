@@ -1,6 +1,8 @@
 /* The memory that plans take, counted as `legion.plan.memory` does, but layer by layer: what layers have in common counts
    for each of them, and padding does not count. */
 
+#include <math.h>
+
 #include "search.h"
 
 /* A device's inputs of a layer that come from outside its group. */

@@ -3,7 +3,6 @@
 #ifndef LEGION_SEARCH_H
 #define LEGION_SEARCH_H
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -118,7 +118,7 @@ def _believed(known: Profile | None, devices: Mapping[str, DeviceInfo]) -> dict[
         if name in believed and not same_kind(believed[name].device, info):
             _logger.warning("the profile of %s is of another machine or engine; measuring anew", name)
             del believed[name]
-        elif name in believed:
+        elif name in believed and believed[name].device.memory_bytes != info.memory_bytes:
             device = replace(believed[name].device, memory_bytes=info.memory_bytes)
             believed[name] = replace(believed[name], device=device)
     return believed
