@@ -1,7 +1,7 @@
 """How long profiling and planning take.
 
 Method: wall seconds. `profile`: VGG-16 on one local worker of one thread, with nothing known, default
-measurement policy; each of several rounds starts a new worker. `plan`: ResNet-50 on six devices from a
+measurement policy; each of several rounds starts a new worker. `plan`: each network of the zoo on six devices from a
 profile in memory (one device's samples under six names, at speeds that differ), Demand and matrices built anew in each
 round, by `legion` (wild card by prediction) and by `auto`, no trials; the first round is reported apart, since it
 imports and warms up. `plan again`: the same by `auto` with a cache that has the plan.
